@@ -1,0 +1,1 @@
+"""Built-in passes, one a file, in stage folders."""
