@@ -1,0 +1,1 @@
+"""How the shipped models were made: `python -m qcompile.models.train NAME` (needs torch and scikit-learn)."""

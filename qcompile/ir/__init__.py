@@ -1,0 +1,48 @@
+"""The model at rest: load, save, names, versions, walks and edits over onnx_ir."""
+
+from __future__ import annotations
+
+from qcompile.ir.graphs import (
+    attribute,
+    bodies,
+    constant,
+    graphs,
+    is_op,
+    nodes,
+    rank,
+    remove_dead,
+    replace_value,
+    scalar_constant,
+    sole_consumer,
+    static_shape,
+)
+from qcompile.ir.load import Source, load_model
+from qcompile.ir.names import Names
+from qcompile.ir.opset import CONTRIB, MINIMUM_OPSET, declare, opset
+from qcompile.ir.save import save_model, to_proto, weight_bytes, write_bytes
+
+__all__ = [
+    "CONTRIB",
+    "MINIMUM_OPSET",
+    "Names",
+    "Source",
+    "attribute",
+    "bodies",
+    "constant",
+    "declare",
+    "graphs",
+    "is_op",
+    "load_model",
+    "nodes",
+    "opset",
+    "rank",
+    "remove_dead",
+    "replace_value",
+    "save_model",
+    "scalar_constant",
+    "sole_consumer",
+    "static_shape",
+    "to_proto",
+    "weight_bytes",
+    "write_bytes",
+]

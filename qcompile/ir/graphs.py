@@ -1,0 +1,127 @@
+"""Walks and edits over onnx_ir graphs that every pass needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import onnx_ir as ir
+
+
+def graphs(model: ir.Model) -> Iterator[ir.Graph]:
+    """The main graph, then every subgraph body, outer before inner."""
+    yield from _with_bodies(model.graph)
+
+
+def _with_bodies(graph: ir.Graph) -> Iterator[ir.Graph]:
+    yield graph
+    for node in graph:
+        for body in bodies(node):
+            yield from _with_bodies(body)
+
+
+def bodies(node: ir.Node) -> Iterator[ir.Graph]:
+    """The graphs that a node (If, Loop, Scan, ...) carries as attributes."""
+    for attribute in node.attributes.values():
+        if attribute.type == ir.AttributeType.GRAPH:
+            yield attribute.as_graph()
+        elif attribute.type == ir.AttributeType.GRAPHS:
+            yield from attribute.as_graphs()
+
+
+def nodes(model: ir.Model) -> Iterator[ir.Node]:
+    """Every node of the main graph and of all bodies; safe while the current node is replaced."""
+    for graph in list(graphs(model)):
+        yield from graph
+
+
+def is_op(node: ir.Node | None, *op_types: str, domain: str = "") -> bool:
+    """Whether the node is one of these ops of the domain (the standard domain by default)."""
+    return node is not None and node.op_type in op_types and node.domain == domain
+
+
+def attribute(node: ir.Node, name: str, default: Any = None) -> Any:
+    """The value of an attribute, or the default where it is absent."""
+    found = node.attributes.get(name)
+    return default if found is None else found.value
+
+
+def constant(value: ir.Value | None) -> np.ndarray | None:
+    """The array behind an initializer that no caller can override, or behind a Constant node; else None.
+
+    The array is read-only by convention: it may be a view of the model file.
+    """
+    if value is None or (value.is_graph_input() and value.is_initializer()):
+        return None
+    tensor = ir.convenience.get_const_tensor(value)
+    return None if tensor is None else tensor.numpy()
+
+
+def scalar_constant(value: ir.Value | None) -> float | None:
+    """The single number behind a constant of one element; else None."""
+    array = constant(value)
+    return float(array.reshape(-1)[0]) if array is not None and array.size == 1 else None
+
+
+def rank(value: ir.Value | None) -> int | None:
+    """Number of dimensions, or None where it is unknown."""
+    return None if value is None or value.shape is None else len(value.shape)
+
+
+def static_shape(value: ir.Value | None) -> tuple[int, ...] | None:
+    """The shape as integers, or None where any dimension is unknown or symbolic."""
+    if value is None or value.shape is None:
+        return None
+    dims = tuple(value.shape)
+    return tuple(d for d in dims if isinstance(d, int)) if all(isinstance(d, int) for d in dims) else None
+
+
+def sole_consumer(value: ir.Value) -> ir.Node | None:
+    """The one node that reads the value; None if nobody, several do, or it is a graph output."""
+    uses = list(value.uses())
+    return uses[0].node if len(uses) == 1 and not value.is_graph_output() else None
+
+
+def replace_value(old: ir.Value, new: ir.Value) -> None:
+    """Let everything that reads `old` read `new`, keeping the names of inputs and outputs.
+
+    A graph output keeps its name: `new` takes it over where it is free to (produced by a node of the same graph and
+    no output itself), else an Identity is put between. A graph input or initializer is never renamed.
+    """
+    if not old.is_graph_output():
+        _carry_type(old, new)
+        old.replace_all_uses_with(new)
+        return
+    producer, graph = new.producer(), old.graph
+    assert graph is not None
+    if producer is None or producer.graph is not graph or new.is_graph_output():
+        bridge = ir.node("Identity", [new])
+        anchor = old.producer()
+        if anchor is not None and anchor.graph is graph:
+            graph.insert_after(anchor, bridge)
+        else:
+            graph.append(bridge)
+        new = bridge.outputs[0]
+    _carry_type(old, new)
+    name, old.name = old.name, None
+    old.replace_all_uses_with(new, replace_graph_outputs=True)
+    new.name = name
+
+
+def _carry_type(old: ir.Value, new: ir.Value) -> None:
+    """Keep what is known of the replaced value where the new one knows less."""
+    new.type = new.type or old.type
+    new.shape = new.shape if new.shape is not None else old.shape
+
+
+def remove_dead(model: ir.Model) -> None:
+    """Remove nodes and initializers that nothing reads, in the main graph and in the bodies."""
+    for graph in reversed(list(graphs(model))):
+        for node in reversed(graph):
+            if not any(v.uses() or v.is_graph_output() for v in node.outputs):
+                graph.remove(node, safe=True)
+    for graph in graphs(model):
+        for name, value in list(graph.initializers.items()):
+            if not value.uses() and not value.is_graph_output() and not value.is_graph_input():
+                del graph.initializers[name]

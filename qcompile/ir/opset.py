@@ -1,0 +1,28 @@
+"""Versions: the opset that the passes are written for, and what a model must declare."""
+
+from __future__ import annotations
+
+import onnx
+import onnx_ir as ir
+
+MINIMUM_OPSET = 21
+"""Every model is raised to it, so that a pass meets one form of an op (axes as inputs, per-channel and 4-bit Q/DQ)."""
+
+CONTRIB = "com.microsoft"
+
+
+def opset(model: ir.Model) -> int | None:
+    """Version of the standard domain that the model imports."""
+    imports = model.graph.opset_imports
+    return imports.get("", imports.get("ai.onnx"))
+
+
+def declare(model: ir.Model) -> None:
+    """Make the model's imports and IR version agree with the nodes that it holds."""
+    used = {node.domain for node in model.graph.all_nodes()}
+    imports = model.graph.opset_imports
+    if CONTRIB in used:
+        imports.setdefault(CONTRIB, 1)
+    identifiers = [onnx.helper.make_opsetid(domain, version) for domain, version in imports.items()]
+    lowest = onnx.helper.find_min_ir_version_for(identifiers, ignore_unknown=True)
+    model.ir_version = max(model.ir_version, lowest)

@@ -1,0 +1,25 @@
+"""Passes, rule passes and the pipeline that runs them."""
+
+from __future__ import annotations
+
+from qcompile.pipeline.context import Context, Feed, Runner
+from qcompile.pipeline.passes import Pass, PassResult, Preserves
+from qcompile.pipeline.pipeline import STAGES, Hook, Pipeline, Step, Trace
+from qcompile.pipeline.rules import RulePass
+from qcompile.pipeline.verify import VerifyEach
+
+__all__ = [
+    "STAGES",
+    "Context",
+    "Feed",
+    "Hook",
+    "Pass",
+    "PassResult",
+    "Pipeline",
+    "Preserves",
+    "RulePass",
+    "Runner",
+    "Step",
+    "Trace",
+    "VerifyEach",
+]

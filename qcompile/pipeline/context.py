@@ -1,0 +1,35 @@
+"""What passes may know and use: the target, ranges, the plan, and services of the runtime as protocols."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+import onnx_ir as ir
+
+from qcompile.plan import Plan
+from qcompile.targets import Target, find_target
+
+Feed = Mapping[str, np.ndarray]
+
+
+class Runner(Protocol):
+    """Runs a model on a feed, as written: nothing optimised."""
+
+    def __call__(self, model: ir.Model, feed: Feed) -> Sequence[np.ndarray]:
+        """Outputs in the model's order. Raises QCompileError if the runtime refuses the model."""
+
+
+@dataclass
+class Context:
+    """What a pipeline run carries. A pass whose service is absent declines with a Reason."""
+
+    target: Target = field(default_factory=lambda: find_target("cpu"))
+    plan: Plan | None = None
+    ranges: Mapping[str, tuple[float, float]] | None = None
+    """Observed (low, high) by value name."""
+    feed: Feed | None = None
+    """A feed on which rewrites may be proven."""
+    run: Runner | None = None

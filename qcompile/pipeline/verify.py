@@ -1,0 +1,73 @@
+"""The hook behind `--verify-each`: after every pass the model is sound, has its interface and its outputs."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx
+import onnx_ir as ir
+
+from qcompile.errors import ModelError
+from qcompile.ir import graphs, to_proto
+from qcompile.pipeline.context import Context
+from qcompile.pipeline.passes import Pass, Preserves
+
+ROUNDING_ERROR = 1e-3
+"""Largest difference, relative to the largest output, that reordered float32 arithmetic may cost in a deep net."""
+
+
+class VerifyEach:
+    """Checks the model after each pass; raises ModelError that names the pass and what it broke."""
+
+    def __init__(self, model: ir.Model, context: Context) -> None:
+        self._interface = _interface(model)
+        self._outputs = _outputs(model, context)
+
+    def __call__(self, step: Pass, model: ir.Model, context: Context) -> None:
+        if step.preserves is not Preserves.INTERFACE and _interface(model) != self._interface:
+            raise ModelError(f"pass {step.name} changed the model's inputs or outputs")
+        _check_sound(step, model)
+        outputs = _outputs(model, context)
+        if self._outputs is not None and outputs is not None:
+            _check_equal(step, self._outputs, outputs)
+        if step.preserves in (Preserves.QUANTIZED, Preserves.INTERFACE):
+            self._outputs = outputs
+            self._interface = _interface(model)
+
+
+def _interface(model: ir.Model) -> list[tuple[str | None, str, str]]:
+    return [(v.name, str(v.type), str(v.shape)) for v in (*model.graph.inputs, *model.graph.outputs)]
+
+
+def _outputs(model: ir.Model, context: Context) -> list[np.ndarray] | None:
+    if context.run is None or context.feed is None:
+        return None
+    return list(context.run(model, context.feed))
+
+
+def _check_sound(step: Pass, model: ir.Model) -> None:
+    seen: set[str] = set()
+    for graph in graphs(model):
+        for node in graph:
+            name = node.name or ""
+            if not name or name in seen:
+                raise ModelError(f"pass {step.name} left node name {name!r} empty or twice")
+            seen.add(name)
+    try:
+        onnx.checker.check_model(to_proto(model))
+    except onnx.checker.ValidationError as error:
+        raise ModelError(f"pass {step.name} left an invalid model ({str(error).splitlines()[0]})") from error
+
+
+def _check_equal(step: Pass, before: list[np.ndarray], after: list[np.ndarray]) -> None:
+    if step.preserves in (Preserves.QUANTIZED, Preserves.INTERFACE):
+        return
+    for old, new in zip(before, after, strict=True):
+        if old.shape != new.shape or old.dtype != new.dtype:
+            raise ModelError(f"pass {step.name} changed an output from {old.dtype}{old.shape} to {new.dtype}{new.shape}")
+        if old.dtype.kind != "f" or not old.size:
+            continue
+        scale = float(np.max(np.abs(old))) or 1.0
+        error = float(np.max(np.abs(old.astype(np.float64) - new.astype(np.float64)))) / scale
+        bound = 0.0 if step.preserves is Preserves.EXACT else ROUNDING_ERROR
+        if not error <= bound:
+            raise ModelError(f"pass {step.name} changed the outputs by {error:.2g} of their largest value")

@@ -1,0 +1,9 @@
+"""Plans, decisions and reasons: what will be done and why, as data."""
+
+from __future__ import annotations
+
+from qcompile.plan.file import dumps, load, loads, sha256
+from qcompile.plan.plan import Decision, Form, Plan
+from qcompile.plan.reason import Code, Reason
+
+__all__ = ["Code", "Decision", "Form", "Plan", "Reason", "dumps", "load", "loads", "sha256"]

@@ -1,0 +1,60 @@
+"""The plan: what will be done, as data. Calibration and decisions write it; quantize and lower only read it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from qcompile.plan.reason import Reason
+from qcompile.quant import QuantParams
+
+
+class Form(StrEnum):
+    """How a node computes."""
+
+    FLOAT = "float"
+    INTEGER = "integer"
+    """8-bit in, 8-bit out."""
+    INTEGER_TO_FLOAT = "integer-to-float"
+    """8-bit in, float out: the product is dequantized by the kernel itself."""
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What one node becomes; a node that stays float says why."""
+
+    form: Form
+    reason: Reason | None = None
+
+    @property
+    def is_integer(self) -> bool:
+        """Whether the node computes on integers."""
+        return self.form is not Form.FLOAT
+
+
+@dataclass
+class Plan:
+    """Decisions by node name, quantization parameters by value name.
+
+    `nodes` holds every node of the canonical graph that was decided on. `values` holds the parameters of activations
+    (scalar scale and zero point); values that share parameters hold equal ones. `weights` holds those of constant
+    inputs, by (node name, input index), since a weight may be read by several nodes, each with scales of its own.
+    """
+
+    target: str
+    format: str = "qoperator"
+    bits: int = 8
+    nodes: dict[str, Decision] = field(default_factory=dict)
+    values: dict[str, QuantParams] = field(default_factory=dict)
+    weights: dict[tuple[str, int], QuantParams] = field(default_factory=dict)
+    notes: dict[str, str] = field(default_factory=dict)
+    """How the plan came about (observer, number of samples, ...); kept in the file, read by nobody."""
+
+    def is_integer(self, node: str | None) -> bool:
+        """Whether the node of this name computes on integers."""
+        decision = self.nodes.get(node or "")
+        return decision is not None and decision.is_integer
+
+    def stayed_float(self) -> list[tuple[str, Reason]]:
+        """Name and reason of every decided node that stays float, in graph order."""
+        return [(name, d.reason) for name, d in self.nodes.items() if not d.is_integer and d.reason]

@@ -1,0 +1,42 @@
+"""All arithmetic of quantization: numpy in, numpy out."""
+
+from __future__ import annotations
+
+from qcompile.quant.bias import fit_weight_scale, quantize_bias
+from qcompile.quant.entropy import entropy_range
+from qcompile.quant.histogram import Histogram
+from qcompile.quant.mse import mse_range
+from qcompile.quant.observers import (
+    OBSERVERS,
+    EntropyObserver,
+    MinMaxObserver,
+    MseObserver,
+    Observer,
+    PercentileObserver,
+)
+from qcompile.quant.params import QuantParams, params_from_range
+from qcompile.quant.percentile import percentile_range
+from qcompile.quant.scheme import INT8_SYMMETRIC, UINT8, WEIGHT_INT8, Scheme
+from qcompile.quant.weights import weight_params
+
+__all__ = [
+    "INT8_SYMMETRIC",
+    "OBSERVERS",
+    "UINT8",
+    "WEIGHT_INT8",
+    "EntropyObserver",
+    "Histogram",
+    "MinMaxObserver",
+    "MseObserver",
+    "Observer",
+    "PercentileObserver",
+    "QuantParams",
+    "Scheme",
+    "entropy_range",
+    "fit_weight_scale",
+    "mse_range",
+    "params_from_range",
+    "percentile_range",
+    "quantize_bias",
+    "weight_params",
+]

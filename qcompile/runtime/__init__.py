@@ -1,0 +1,19 @@
+"""onnxruntime behind one door: sessions, the optimised graph read back, timing."""
+
+from __future__ import annotations
+
+from qcompile.runtime.readback import FLOAT_OPS, INTEGER_OPS, optimized_nodes
+from qcompile.runtime.session import Runnable, Session, one_line, run_as_written, version
+from qcompile.runtime.timing import speed_ratio
+
+__all__ = [
+    "FLOAT_OPS",
+    "INTEGER_OPS",
+    "Runnable",
+    "Session",
+    "one_line",
+    "optimized_nodes",
+    "run_as_written",
+    "speed_ratio",
+    "version",
+]

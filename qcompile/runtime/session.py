@@ -1,0 +1,116 @@
+"""Sessions: the only door to onnxruntime. Whatever it refuses comes back as one line."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnx_ir as ir
+import onnxruntime as ort
+
+from qcompile.errors import ModelError
+from qcompile.ir import save_model, to_proto, weight_bytes
+
+Feed = Mapping[str, np.ndarray]
+Runnable = ir.Model | onnx.ModelProto | bytes | Path
+
+_SERIALIZED_LIMIT = 2**30
+"""Bytes of weights beyond which a model is handed over through a temporary file instead of memory."""
+
+
+class Session:
+    """A model loaded in onnxruntime. `optimize=False` runs the graph as it is written."""
+
+    def __init__(
+        self,
+        model: Runnable,
+        *,
+        optimize: bool = True,
+        threads: int = 1,
+        providers: Sequence[str] = ("CPUExecutionProvider",),
+        config: Mapping[str, str] | None = None,
+        optimized_path: Path | None = None,
+        profile_prefix: Path | None = None,
+    ) -> None:
+        options = ort.SessionOptions()
+        options.log_severity_level = 4
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        levels = ort.GraphOptimizationLevel
+        options.graph_optimization_level = levels.ORT_ENABLE_ALL if optimize else levels.ORT_DISABLE_ALL
+        for key, value in (config or {}).items():
+            options.add_session_config_entry(key, value)
+        if optimized_path is not None:
+            options.optimized_model_filepath = str(optimized_path)
+        if profile_prefix is not None:
+            options.enable_profiling = True
+            options.profile_file_prefix = str(profile_prefix)
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        available = [p for p in providers if p in ort.get_available_providers()]
+        try:
+            self._session = ort.InferenceSession(
+                self._loadable(model), options, providers=[*available] or ["CPUExecutionProvider"]
+            )
+        except Exception as error:  # the bindings raise a dozen unrelated types
+            raise ModelError(f"onnxruntime refuses the model ({one_line(error)})") from error
+        self.outputs = [o.name for o in self._session.get_outputs()]
+        self.inputs = [i.name for i in self._session.get_inputs()]
+
+    def _loadable(self, model: Runnable) -> str | bytes:
+        if isinstance(model, Path):
+            return str(model)
+        if isinstance(model, bytes):
+            return model
+        if isinstance(model, onnx.ModelProto):
+            return model.SerializeToString()
+        if weight_bytes(model) < _SERIALIZED_LIMIT:
+            return _embedded(model).SerializeToString()
+        self._folder = tempfile.TemporaryDirectory()
+        path = Path(self._folder.name) / "model.onnx"
+        save_model(model, path)
+        return str(path)
+
+    def run(self, feed: Feed) -> list[np.ndarray]:
+        """Outputs in the model's order. Raises ModelError in one line."""
+        try:
+            return list(self._session.run(None, dict(feed)))
+        except Exception as error:  # as above
+            raise ModelError(f"onnxruntime cannot run the model ({one_line(error)})") from error
+
+    def end_profile(self) -> Path:
+        """Stop profiling and return the file with the events."""
+        return Path(self._session.end_profiling())
+
+
+def _embedded(model: ir.Model) -> onnx.ModelProto:
+    """The proto with its external weights inside."""
+    proto = to_proto(model)
+    external = {v.name: v.const_value for g in model.graphs() for v in g.initializers.values()}
+    for graph in [proto.graph]:
+        for tensor in graph.initializer:
+            held = external.get(tensor.name)
+            if tensor.data_location == onnx.TensorProto.EXTERNAL and held is not None:
+                tensor.CopyFrom(ir.to_proto(ir.Tensor(held.numpy(), name=tensor.name)))
+    return proto
+
+
+def one_line(error: BaseException) -> str:
+    """The runtime's message without its prefix, source positions and line breaks."""
+    text = re.sub(r"\s+", " ", str(error))
+    text = re.sub(r"\[ONNXRuntimeError\] : \d+ : \w+ : ", "", text)
+    text = re.sub(r"\S*/\S+\.(?:cc|h):\d+ \S+ ", "", text)
+    return text[:300].strip()
+
+
+def run_as_written(model: ir.Model, feed: Feed) -> list[np.ndarray]:
+    """Outputs with nothing optimised: the service that passes use to prove themselves."""
+    return Session(model, optimize=False).run(feed)
+
+
+def version() -> str:
+    """Version of onnxruntime."""
+    return str(ort.__version__)

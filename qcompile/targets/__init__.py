@@ -1,0 +1,8 @@
+"""Targets: where models run, and what runs there on integers, as tables."""
+
+from __future__ import annotations
+
+from qcompile.targets.registry import find_target, target_names
+from qcompile.targets.table import NodeFacts, OpEntry, Role, Target
+
+__all__ = ["NodeFacts", "OpEntry", "Role", "Target", "find_target", "target_names"]

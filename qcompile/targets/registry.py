@@ -1,0 +1,31 @@
+"""Targets by name: the built-in ones, and those that packages register under the entry point `qcompile.targets`."""
+
+from __future__ import annotations
+
+from importlib.metadata import entry_points
+
+from qcompile.errors import TargetError
+from qcompile.targets.cpu import CPU
+from qcompile.targets.table import Target
+from qcompile.targets.xnnpack import XNNPACK
+
+ENTRY_POINT = "qcompile.targets"
+
+_BUILT_IN = {target.name: target for target in (CPU, XNNPACK)}
+
+
+def target_names() -> list[str]:
+    """Names of all targets, built-in ones first."""
+    return [*_BUILT_IN, *(p.name for p in entry_points(group=ENTRY_POINT) if p.name not in _BUILT_IN)]
+
+
+def find_target(name: str) -> Target:
+    """The target of this name. Raises TargetError, with the names that there are."""
+    if name in _BUILT_IN:
+        return _BUILT_IN[name]
+    for point in entry_points(group=ENTRY_POINT, name=name):
+        found = point.load()
+        if not isinstance(found, Target):
+            raise TargetError(f"no target in entry point {name!r} ({point.value} is no qcompile.targets.Target)")
+        return found
+    raise TargetError(f"no target {name!r}; there are {', '.join(target_names())}")

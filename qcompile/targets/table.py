@@ -1,0 +1,104 @@
+"""What a target can compute on integers, as a table; the words it is written in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from qcompile.plan import Code, Form, Reason
+
+Shape = tuple[int | None, ...]
+
+
+@dataclass(frozen=True)
+class NodeFacts:
+    """What a table may ask about a node, as plain data. Unknown ranks are None, unknown dimensions too."""
+
+    op_type: str
+    attributes: Mapping[str, Any]
+    shapes: tuple[Shape | None, ...]
+    constants: frozenset[int]
+    """Indexes of the inputs that are constant."""
+    dtypes: tuple[str | None, ...] = ()
+    """Names of the inputs' element types (`FLOAT`, `INT64`, ...), where known."""
+
+    def shape(self, index: int) -> Shape | None:
+        """Shape of an input; None if it is absent or its rank unknown."""
+        return self.shapes[index] if index < len(self.shapes) else None
+
+    def has(self, index: int) -> bool:
+        """Whether the input is present."""
+        return index < len(self.dtypes) and self.dtypes[index] != "ABSENT"
+
+
+class Role(StrEnum):
+    """What an op does to the quantization parameters of what flows through it."""
+
+    WEIGHTED = "weighted"
+    """Multiplies by a constant weight; output parameters of its own."""
+    ELEMENTWISE = "elementwise"
+    """Computes on activations; output parameters of its own."""
+    JOIN = "join"
+    """Joins activations; inputs of like range share the output's parameters."""
+    MOVE = "move"
+    """Moves values about: input and output share parameters, the op itself runs on 8-bit values."""
+
+
+Need = tuple[Callable[[NodeFacts], bool], str]
+"""A test on a node and, for the reason, what it means that it failed."""
+
+
+@dataclass(frozen=True)
+class OpEntry:
+    """How a target treats one op: role, forms in order of preference, and what the kernel demands."""
+
+    role: Role
+    forms: tuple[Form, ...] = (Form.INTEGER,)
+    activations: tuple[int, ...] | None = (0,)
+    """Indexes of the inputs that carry activations; None: all."""
+    weight: int | None = None
+    bias: int | None = None
+    weight_axis: Callable[[NodeFacts], int] | None = None
+    """Channel axis of the weight for per-channel scales."""
+    absorbs: tuple[str, ...] = ()
+    """Activation functions behind the op that its requantization clamps for free."""
+    known_range: tuple[float, float] | None = None
+    """Range of the output that mathematics gives; it is not observed."""
+    needs: tuple[Need, ...] = ()
+
+
+@dataclass(frozen=True)
+class Target:
+    """A place where models run: tables and options as plain data."""
+
+    name: str
+    description: str
+    table: Mapping[str, OpEntry]
+    formats: tuple[str, ...]
+    """What can be emitted, preferred first: `qoperator`, `qdq`."""
+    activation_dtype: str = "uint8"
+    activation_symmetric: bool = False
+    measured: bool = True
+    """Whether the table was measured; else it was derived from sources."""
+    exact_on: tuple[str, ...] = ()
+    """CPU classes on which the integer kernels are exact."""
+    providers: tuple[str, ...] = ("CPUExecutionProvider",)
+    session_config: Mapping[str, str] = field(default_factory=dict)
+
+    def supports(self, facts: NodeFacts) -> OpEntry | Reason:
+        """The entry for a node, or the reason why it stays float."""
+        entry = self.table.get(facts.op_type)
+        if entry is None:
+            return Reason(Code.NO_INTEGER_KERNEL, facts.op_type)
+        indexes = range(len(facts.dtypes)) if entry.activations is None else entry.activations
+        for index in indexes:
+            if facts.has(index) and facts.dtypes[index] not in ("FLOAT", None):
+                return Reason(Code.NOT_FLOAT, f"input {index} is {facts.dtypes[index]}")
+        if entry.weight is not None and entry.weight not in facts.constants:
+            return Reason(Code.ACTIVATION_WEIGHT, facts.op_type)
+        for test, failure in entry.needs:
+            if not test(facts):
+                return Reason(Code.UNSUPPORTED_FORM, failure)
+        return entry
