@@ -19,6 +19,7 @@ from qcompile.ir.graphs import (
 from qcompile.ir.load import Source, load_model
 from qcompile.ir.names import Names
 from qcompile.ir.opset import CONTRIB, MINIMUM_OPSET, declare, opset
+from qcompile.ir.quantized import quantized_form
 from qcompile.ir.save import save_model, to_proto, weight_bytes, write_bytes
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "load_model",
     "nodes",
     "opset",
+    "quantized_form",
     "rank",
     "remove_dead",
     "replace_value",

@@ -29,6 +29,10 @@ class Names:
         """A node name that is free, as near to the wish as can be; it is taken from now on."""
         return _take(self._nodes, wish)
 
+    def release(self, name: str) -> None:
+        """Make a value name free again: its value is gone."""
+        self._values.discard(name)
+
     def initializer(self, graph: ir.Graph, wish: str, array: np.ndarray) -> ir.Value:
         """A new initializer of the graph that holds the array, under a fresh name."""
         tensor = ir.tensor(array, name=self.value(wish))

@@ -28,6 +28,8 @@ class Context:
 
     target: Target = field(default_factory=lambda: find_target("cpu"))
     plan: Plan | None = None
+    observed: Sequence[str] | None = None
+    """Names of the values whose range is needed; None: not decided yet."""
     ranges: Mapping[str, tuple[float, float]] | None = None
     """Observed (low, high) by value name."""
     feed: Feed | None = None

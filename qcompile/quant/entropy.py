@@ -22,7 +22,8 @@ def entropy_range(histogram: Histogram, scheme: Scheme) -> tuple[float, float]:
     cell evenly over the cell's non-empty bins; the threshold with the least KL(P || Q) wins. Here the cells are those
     of `scheme`, with zero on a code of its own, and threshold t stands for [max(low, -t), min(high, t)]. The bin above
     zero gets its neighbour's count, because exact zeros say nothing about the range (as NVIDIA's pytorch-quantization
-    does). Thresholds whose step is finer than a bin are no candidates: P and Q would be the same.
+    does). Thresholds whose step is finer than a bin are no candidates: P and Q would be the same. Nor are those that
+    leave nothing inside.
     """
     unit, (low, high) = histogram.bin_width, histogram.zero_range
     counts = histogram.counts.copy()
@@ -42,10 +43,11 @@ def entropy_range(histogram: Histogram, scheme: Scheme) -> tuple[float, float]:
 def _divergence(
     counts: npt.NDArray[np.int64], lower: npt.NDArray[Any], upper: npt.NDArray[Any], scheme: Scheme
 ) -> npt.NDArray[np.float64]:
-    """KL(P || Q) of each range [lower, upper), in bins; infinite where Q is zero and P is not.
+    """KL(P || Q) of each range [lower, upper), in bins; infinite where all values are clipped.
 
     With counts p and total N of P, S the count before clipping, n the non-empty bins of each cell and M the sum of S,
-    KL = (sum of p log p - sum over the cells of p log(S / n)) / N + log(M / N), all of it from prefix sums.
+    KL = (sum of p log p - sum over the cells of p log(S / n)) / N + log(M / N), all of it from prefix sums. A cell
+    that nothing but clipped values falls into has S = 1, which keeps KL finite: a lone outlier may be clipped.
     """
     candidates = np.arange(lower.size)
     left, right = lower + HALF_BINS, upper + HALF_BINS
@@ -62,10 +64,10 @@ def _divergence(
         bins[candidates, cell] += (counts[edge_bin] == 0) & (outside > 0)
         p_log_p += _xlogx(counts[edge_bin] + outside) - _xlogx(counts[edge_bin])
 
-    spread = np.log(np.maximum(within, 1) / np.maximum(bins, 1))
-    inside = np.maximum(below[right] - below[left], 1)
-    divergence = (p_log_p - (clipped * spread).sum(axis=1)) / below[-1] + np.log(inside / below[-1])
-    return np.where(((within == 0) & (clipped > 0)).any(axis=1), np.inf, divergence)
+    smoothed = np.where(clipped > 0, np.maximum(within, 1), within)
+    spread = np.log(np.maximum(smoothed, 1) / np.maximum(bins, 1))
+    divergence = (p_log_p - (clipped * spread).sum(axis=1)) / below[-1] + np.log(smoothed.sum(axis=1) / below[-1])
+    return np.where(below[right] > below[left], divergence, np.inf)
 
 
 def _cell_edges(lower: npt.NDArray[Any], upper: npt.NDArray[Any], scheme: Scheme) -> npt.NDArray[np.intp]:

@@ -23,8 +23,9 @@ def mse_range(histogram: Histogram, scheme: Scheme) -> tuple[float, float]:
     """The range with the least sum of rounding and clipping error (Nagel et al. 2021, arXiv 2106.08295, section 3.1).
 
     Rounding costs step**2 / 12 for each value inside, clipping the squared distance of each value outside, taken at
-    the centre of its bin. The bin above zero is left out: after a Relu most of it is exact zeros, which cost nothing.
-    Both ends are searched together over the edges of bins. Zero is inside, and so are the ends within the extremes.
+    the centre of its bin. Values beside zero and beside the ends cost nothing: these three have codes of their own,
+    and masks, one-hot vectors and constants have no other values. Both ends are searched together over the edges of
+    bins. Zero is inside, and so are the ends within the extremes.
     """
     unit, (low, high) = histogram.bin_width, histogram.zero_range
     counts = histogram.counts.copy()
@@ -40,10 +41,10 @@ def mse_range(histogram: Histogram, scheme: Scheme) -> tuple[float, float]:
 
 @dataclass(frozen=True)
 class _End:
-    """Candidates for one end of the range, in bins from zero outwards: the values outside, and what clipping costs."""
+    """Candidates for one end, in bins from zero outwards; for each, how many values get rounded, and what it clips."""
 
     position: npt.NDArray[np.float64]
-    outside: npt.NDArray[np.int64]
+    rounded: npt.NDArray[np.int64]
     clipping: npt.NDArray[np.float64]
 
     @classmethod
@@ -53,8 +54,9 @@ class _End:
         centres = np.arange(HALF_BINS) + 0.5
         # sum of c * (x - edge)**2 over the values beyond each edge, from the sums of c, c * x and c * x**2
         squares, sums = _beyond(counts * centres**2)[edges], _beyond(counts * centres)[edges]
-        outside = _beyond(counts)[edges]
-        return cls(np.minimum(edges, extreme), outside, squares - 2 * edges * sums + edges**2 * outside)
+        beyond = _beyond(counts)
+        clipping = squares - 2 * edges * sums + edges**2 * beyond[edges]
+        return cls(np.minimum(edges, extreme), beyond[0] - beyond[np.maximum(edges - 1, 0)], clipping)
 
 
 @dataclass(frozen=True)
@@ -69,9 +71,9 @@ class _Errors:
         """The errors of all pairs, shape (len(i), len(j))."""
         i, j = np.ix_(i, j)
         below, above = self.below, self.above
-        inside = (below.outside[0] - below.outside[i]) + (above.outside[0] - above.outside[j])
         noise = self.scheme.step(-below.position[i], above.position[j]) ** 2 / 12
-        return np.asarray(noise * inside + below.clipping[i] + above.clipping[j])
+        rounded = below.rounded[i] + above.rounded[j]
+        return np.asarray(noise * rounded + below.clipping[i] + above.clipping[j])
 
     def at(self, i: int, j: int) -> float:
         """The error of one pair."""

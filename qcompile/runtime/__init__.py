@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from qcompile.runtime.profile import Event, profile
 from qcompile.runtime.readback import FLOAT_OPS, INTEGER_OPS, optimized_nodes
 from qcompile.runtime.session import Runnable, Session, one_line, run_as_written, version
 from qcompile.runtime.timing import speed_ratio
@@ -9,10 +10,12 @@ from qcompile.runtime.timing import speed_ratio
 __all__ = [
     "FLOAT_OPS",
     "INTEGER_OPS",
+    "Event",
     "Runnable",
     "Session",
     "one_line",
     "optimized_nodes",
+    "profile",
     "run_as_written",
     "speed_ratio",
     "version",

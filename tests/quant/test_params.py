@@ -56,11 +56,12 @@ def test_zero_is_exact_and_scales_are_normal(scheme: Scheme, ends: tuple[float, 
 @given(ends=st.tuples(FLOAT32, FLOAT32), values=st.lists(FLOAT32, min_size=1))
 def test_codes_are_monotone_and_saturate(scheme: Scheme, ends: tuple[float, float], values: list[float]) -> None:
     params = params_from_range(min(ends), max(ends), scheme)
-    codes = params.quantize(np.sort(f32(values))).astype(int)
-    assert (np.diff(codes) >= 0).all()
+    x = np.sort(f32(values)).astype(float)
+    codes = params.quantize(x).astype(int)
     lowest, highest = params.real_range
-    assert params.quantize(np.float64(max(2 * lowest, -FLOAT32_MAX)) - 1e30) <= params.qmin + 1 or lowest < -1e29
-    assert params.quantize(np.float64(min(2 * highest, FLOAT32_MAX)) + 1e30) == params.qmax or highest > 1e29
+    assert (np.diff(codes) >= 0).all()
+    assert (codes[x < lowest] == params.qmin).all()
+    assert (codes[x > highest] == params.qmax).all()
 
 
 @given(step=st.integers(-1000, 1000), scale_exponent=st.integers(-60, 60), zero_point=st.integers(0, 255))

@@ -44,7 +44,7 @@ def test_whole_tensor() -> None:
 
 @pytest.mark.parametrize("value", [0.0, 1e-45, -1e-39])
 def test_dead_channels_get_the_floor_and_codes_of_zero(value: float) -> None:
-    weight = f32([[1, 2, 3], [value] * 3])
+    weight = f32([[1.0, 2.0, 3.0], [value, value, value]])
     params = weight_params(weight, 0)
     assert params.scale[1] == SCALE_FLOOR
     assert not params.quantize(weight)[1].any()

@@ -1,0 +1,144 @@
+"""What every lowering needs: reading a QDQ unit, and putting an integer operator in its place."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import onnx_ir as ir
+
+from qcompile.ir import CONTRIB, constant, declare, is_op, remove_dead, scalar_constant, sole_consumer
+from qcompile.pipeline import Context, Pass, PassResult, Preserves
+from qcompile.plan import Code, Reason
+from qcompile.quant import QuantParams
+
+
+@dataclass(frozen=True)
+class Quantized:
+    """An 8-bit tensor of the graph with its scale and zero point."""
+
+    value: ir.Value
+    scale: ir.Value
+    zero_point: ir.Value
+    axis: int | None = None
+
+    @property
+    def triple(self) -> tuple[ir.Value, ir.Value, ir.Value]:
+        """Tensor, scale, zero point: the order that integer operators take."""
+        return self.value, self.scale, self.zero_point
+
+    def params(self) -> QuantParams:
+        """The parameters as numbers."""
+        scale, zero_point = constant(self.scale), constant(self.zero_point)
+        assert scale is not None and zero_point is not None
+        return QuantParams(scale, zero_point, self.axis)
+
+
+def dequantized(value: ir.Value | None) -> Quantized | None:
+    """The 8-bit tensor behind a DequantizeLinear with constant parameters; None if there is none."""
+    node = value.producer() if value is not None else None
+    if node is None or not is_op(node, "DequantizeLinear") or len(node.inputs) < 3:
+        return None
+    return _quantized(node, node.inputs[0])
+
+
+def requantized(value: ir.Value) -> tuple[ir.Node, Quantized] | None:
+    """The QuantizeLinear that alone reads a value, through clamps that its saturation implies."""
+    reader = sole_consumer(value)
+    if reader is None:
+        return None
+    if is_op(reader, "QuantizeLinear"):
+        quantized = _quantized(reader, reader.outputs[0])
+        return (reader, quantized) if quantized else None
+    if not is_op(reader, "Relu", "Clip"):
+        return None
+    found = requantized(reader.outputs[0])
+    return found if found and _is_implied(reader, found[1].params()) else None
+
+
+def _quantized(node: ir.Node, tensor: ir.Value | None) -> Quantized | None:
+    if tensor is None or len(node.inputs) < 3 or node.inputs[1] is None or node.inputs[2] is None:
+        return None
+    scale = constant(node.inputs[1])
+    if scale is None or constant(node.inputs[2]) is None:
+        return None
+    axis = node.attributes.get_int("axis", 1) if scale.ndim else None
+    return Quantized(tensor, node.inputs[1], node.inputs[2], axis)
+
+
+def _is_implied(clamp: ir.Node, params: QuantParams) -> bool:
+    """Whether a clamped value gets the same code as an unclamped one: the bounds lie at or beyond the end codes."""
+    low, high = clamp_bounds(clamp)
+    codes = params.quantize(np.array([low, high], np.float32))
+    return bool(codes[0] == params.qmin and codes[1] == params.qmax)
+
+
+def clamp_bounds(clamp: ir.Node) -> tuple[float, float]:
+    """Bounds of a Relu or of a Clip with constant bounds."""
+    if clamp.op_type == "Relu":
+        return 0.0, float("inf")
+    low, high = (scalar_constant(value) for value in (*clamp.inputs[1:3], None, None)[:2])
+    return (-np.inf if low is None else low), (np.inf if high is None else high)
+
+
+class Lowering(Pass):
+    """A pass that puts integer operators in the place of QDQ units.
+
+    A subclass lists `ops` and turns one node into its replacement, or says why not (None: not its pattern).
+    """
+
+    ops: ClassVar[tuple[str, ...]]
+    preserves: ClassVar[Preserves] = Preserves.QUANTIZED
+
+    def run(self, model: ir.Model, context: Context) -> PassResult:
+        """Lower every unit of the main graph."""
+        changes, declined = 0, []
+        for node in list(model.graph):
+            if not is_op(node, *self.ops):
+                continue
+            done = self.lower(node)
+            if isinstance(done, str):
+                declined.append((node.name or "", Reason(Code.UNSUPPORTED_FORM, done)))
+            changes += done is True
+        if changes:
+            remove_dead(model)
+            declare(model)
+        return PassResult(changes, tuple(declined))
+
+    @abstractmethod
+    def lower(self, node: ir.Node) -> bool | str | None:
+        """Replace the node's unit and return True; or return why it cannot be, or None if it is no unit."""
+
+
+def emit(
+    anchor: ir.Node,
+    old: ir.Value,
+    op_type: str,
+    inputs: Sequence[ir.Value | None],
+    attributes: dict[str, Any] | None = None,
+    *,
+    domain: str = CONTRIB,
+    name: str | None = None,
+) -> ir.Node:
+    """A new node right behind `anchor` whose output takes over name, type and readers of `old`.
+
+    The node takes the anchor's name unless one is given: it is what the anchor became.
+    """
+    graph = anchor.graph
+    assert graph is not None
+    output = ir.Value(name=old.name, type=old.type, shape=old.shape)
+    node = ir.node(op_type, list(inputs), attributes or {}, domain=domain, outputs=[output], name=name or anchor.name)
+    graph.insert_after(anchor, node)
+    is_output = old.is_graph_output()
+    old.replace_all_uses_with(output, replace_graph_outputs=is_output)
+    old.name = None
+    output.name = node.outputs[0].name
+    return node
+
+
+def plain_attributes(node: ir.Node) -> dict[str, Any]:
+    """The attributes of a node as values, to be given to its integer form."""
+    return {name: attribute.value for name, attribute in node.attributes.items()}

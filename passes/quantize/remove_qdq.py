@@ -1,0 +1,46 @@
+"""The exact inverse of insert-qdq."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import onnx_ir as ir
+
+from qcompile.ir import is_op, remove_dead
+from qcompile.pipeline import Context, Pass, PassResult, Preserves
+
+
+@dataclass(frozen=True)
+class RemoveQDQ(Pass):
+    """Remove every pair of QuantizeLinear and DequantizeLinear.
+
+    Before: `t = Conv(DQ(Q(x)), DQ(Q(w)), b)  y = DQ(Q(t))`
+    After:  `y = Conv(x, w, b)`
+
+    Pairs whose weights were folded to integers have no float form any more and stay.
+    """
+
+    name: ClassVar[str] = "remove-qdq"
+    preserves: ClassVar[Preserves] = Preserves.QUANTIZED
+
+    def run(self, model: ir.Model, context: Context) -> PassResult:
+        """Let readers of a pair read what entered it."""
+        changes = 0
+        for node in list(model.graph):
+            quantize = node.inputs[0].producer() if is_op(node, "DequantizeLinear") and node.inputs[0] else None
+            if not is_op(quantize, "QuantizeLinear"):
+                continue
+            assert quantize is not None
+            value, dequantized = quantize.inputs[0], node.outputs[0]
+            assert value is not None
+            if dequantized.is_graph_output():
+                name = dequantized.name
+                dequantized.name = None
+                dequantized.replace_all_uses_with(value, replace_graph_outputs=True)
+                value.name = name
+            else:
+                dequantized.replace_all_uses_with(value)
+            changes += 1
+        remove_dead(model)
+        return PassResult(changes)

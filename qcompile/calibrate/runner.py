@@ -1,0 +1,63 @@
+"""The calibration run: feeds through the model, values into observers, memory that does not grow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+import numpy as np
+import onnx_ir as ir
+
+from qcompile.errors import CalibrationError
+from qcompile.pipeline import Feed
+from qcompile.quant import Observer
+from qcompile.runtime import Session
+
+SAMPLE = 1 << 15
+"""Elements of one tensor of one feed that enter a histogram; a tensor with more is read at even distances. The
+extremes always enter, so that ranges by minimum and maximum are exact."""
+
+Progress = Callable[[str, int, int | None], None]
+
+
+def observe(
+    model: ir.Model,
+    names: Sequence[str],
+    feeds: Iterable[Feed],
+    observer: type[Observer],
+    *,
+    threads: int = 1,
+    progress: Progress | None = None,
+) -> dict[str, Observer]:
+    """Run every feed through `model` (with its observed values as outputs) and observe the named values.
+
+    Raises CalibrationError naming tensor and sample where a value is NaN or infinite, or the runtime refuses a feed.
+    """
+    session = Session(model, threads=threads)
+    observers: dict[str, Observer] = {name: observer() for name in names}
+    total = len(feeds) if hasattr(feeds, "__len__") else None
+    for number, feed in enumerate(feeds):
+        values = dict(feed) | dict(zip(session.outputs, session.run(feed), strict=True))
+        for name in names:
+            observers[name] = _observed(observers[name], name, number, values)
+        if progress is not None:
+            progress("calibrate", number + 1, total)
+    return observers
+
+
+def _observed(observer: Observer, name: str, number: int, values: Mapping[str, np.ndarray]) -> Observer:
+    try:
+        return observer.observe(thinned(values[name]))
+    except ValueError as error:
+        raise CalibrationError(
+            f"{error} in tensor {name!r} on calibration sample {number} (the float model itself makes it); "
+            "leave that sample out or mend the model"
+        ) from error
+
+
+def thinned(array: np.ndarray) -> np.ndarray:
+    """At most `SAMPLE` elements at even distances, and the extremes of the whole array; float32, one axis."""
+    flat = np.asarray(array, np.float32).reshape(-1)
+    if flat.size <= SAMPLE:
+        return flat
+    step = -(-flat.size // SAMPLE) | 1  # odd, so that it does not keep hitting the same column of an even width
+    return np.concatenate([flat[::step], [flat.min(), flat.max()]])

@@ -1,0 +1,158 @@
+"""`qcompile compile MODEL`: the main job."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from qcompile.cli.command import Command
+from qcompile.cli.options import (
+    FILE,
+    InputShape,
+    Regex,
+    data_options,
+    json_option,
+    min_sqnr_option,
+    quiet_option,
+    threads_option,
+    verbose_option,
+)
+
+if TYPE_CHECKING:
+    from qcompile.pipeline import Hook
+
+
+@click.command("compile", cls=Command)
+@click.argument("model", type=FILE)
+@click.option("--bits", type=click.Choice(["8"]), default="8", show_default=True, help="Bits of the weights.")
+@click.option("--calib", metavar="DATA", help="Calibration data; see `qcompile --help`.")
+@click.option("--no-calib", is_flag=True, help="Without data, and without the warning about it.")
+@click.option("-o", "--output", type=FILE, metavar="OUT", help="The result.  [default: NAME.int8.onnx beside MODEL]")
+@click.option("--target", default="cpu", show_default=True, metavar="NAME", help="One of `qcompile targets`.")
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(["auto", "qoperator", "qdq"]),
+    default="auto",
+    show_default=True,
+    help="What is emitted; auto is what runs fastest on the target.",
+)
+@click.option("--exclude", type=Regex(), multiple=True, metavar="REGEX", help="Nodes by name or op stay float.")
+@data_options
+@click.option("--input-shape", "shapes", type=InputShape(), multiple=True, metavar="NAME=1,3,224,224", help="Fix it.")
+@min_sqnr_option
+@click.option("--save-plan", type=FILE, metavar="FILE", help="Write what was decided.")
+@click.option("--plan", "plan_file", type=FILE, metavar="FILE", help="Replay what was decided.")
+@json_option
+@threads_option
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of all randomness.")
+@click.option("--verify-each", is_flag=True, help="Check the model after every pass.")
+@click.option("--print-after", multiple=True, metavar="PASS", help="Print the model as text after a pass.")
+@click.option("--save-after", multiple=True, nargs=2, metavar="PASS DIR", help="Save the model after a pass.")
+@quiet_option
+@verbose_option
+def compile_(
+    model: Path,
+    bits: str,
+    calib: str | None,
+    no_calib: bool,
+    output: Path | None,
+    target: str,
+    format_: str,
+    exclude: tuple[str, ...],
+    max_samples: int | None,
+    preprocess: str | None,
+    shapes: tuple[tuple[str, tuple[int, ...]], ...],
+    min_sqnr: float | None,
+    save_plan: Path | None,
+    plan_file: Path | None,
+    json_file: Path | None,
+    threads: int,
+    seed: int,
+    verify_each: bool,
+    print_after: tuple[str, ...],
+    save_after: tuple[tuple[str, str], ...],
+    quiet: bool,
+    verbose: bool,
+) -> None:
+    """Compile MODEL to 8-bit integers; this is what `qcompile MODEL` does."""
+    if calib and no_calib:
+        raise click.UsageError("--calib and --no-calib exclude each other")
+    if print_after and json_file == Path("-"):
+        raise click.UsageError("--print-after and --json - would both write to stdout")
+    output = output or model.with_name(f"{model.stem}.int8.onnx")
+    _check_files({"MODEL": model, "--plan": plan_file}, {"-o": output, "--save-plan": save_plan, "--json": json_file})
+
+    from qcompile import api, plan
+    from qcompile.cli.output import say, show, write_text
+    from qcompile.cli.progress import progress
+    from qcompile.errors import BudgetMissed
+    from qcompile.report import data, text
+
+    hooks = _hooks(print_after, save_after)
+    with progress(quiet) as callback:
+        result = api.compile(
+            model,
+            calib=calib,
+            bits=int(bits),
+            target=target,
+            format=format_,
+            exclude=exclude,
+            max_samples=max_samples,
+            preprocess=preprocess,
+            input_shapes=dict(shapes),
+            plan=plan.load(plan_file) if plan_file else None,
+            threads=threads,
+            seed=seed,
+            verify_each=verify_each,
+            hooks=hooks,
+            progress=callback,
+        )
+        result.save(output)
+    if save_plan and result.plan:
+        write_text(save_plan, plan.dumps(result.plan))
+    then = _next(model, output, calib, preprocess)
+    facts = data.compile_facts(result, model=str(model), output=str(output), min_sqnr=min_sqnr, then=then)
+    show(text.compiled(facts), data.as_json(facts), json_file, quiet=quiet)
+    if verbose and not quiet and json_file != Path("-"):
+        say(text.passes_run(facts))
+    if min_sqnr is not None and facts.sqnr_db is not None and not facts.sqnr_db >= min_sqnr:
+        worst = facts.fidelity[0].name
+        raise BudgetMissed(
+            f"SQNR of output {worst!r} is {facts.sqnr_db:.1f} dB, below --min-sqnr {min_sqnr:g}; {output} is written"
+        )
+
+
+def _check_files(read: dict[str, Path | None], written: dict[str, Path | None]) -> None:
+    """No file is written over one that is read, and none twice."""
+    if written["-o"] and written["-o"].suffix != ".onnx":
+        raise click.UsageError(f"-o {written['-o']} does not end in .onnx")
+    taken = {str(path.resolve()): option for option, path in read.items() if path}
+    for option, path in written.items():
+        if path is None or path == Path("-"):
+            continue
+        other = taken.setdefault(str(path.resolve()), option)
+        if other != option:
+            raise click.UsageError(f"{option} {path} is also {other}")
+
+
+def _hooks(print_after: tuple[str, ...], save_after: tuple[tuple[str, str], ...]) -> list[Hook]:
+    if not (print_after or save_after):
+        return []
+    from qcompile.cli.near import check_name
+    from qcompile.pipeline import Pipeline
+    from qcompile.pipeline.look import PrintAfter, SaveAfter
+
+    names = Pipeline.default().names
+    for name in (*print_after, *(name for name, _ in save_after)):
+        check_name("pass", name, names)
+    printing: list[Hook] = [PrintAfter(print_after, click.echo)] if print_after else []
+    return [*printing, *(SaveAfter(name, Path(folder)) for name, folder in save_after)]
+
+
+def _next(model: Path, output: Path, calib: str | None, preprocess: str | None) -> str:
+    words: list[Any] = ["qcompile", "validate", model, output, "--data", calib or "DATA"]
+    return shlex.join(map(str, [*words, "--preprocess", preprocess] if preprocess else words))

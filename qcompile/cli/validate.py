@@ -1,0 +1,63 @@
+"""`qcompile validate FP32 INT8`: how near the second model is to the first."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from qcompile.cli.command import Command
+from qcompile.cli.options import (
+    FILE,
+    data_options,
+    json_option,
+    min_sqnr_option,
+    quiet_option,
+    threads_option,
+    verbose_option,
+)
+
+
+@click.command(cls=Command)
+@click.argument("fp32", type=FILE)
+@click.argument("int8", type=FILE)
+@click.option("--data", "samples", required=True, metavar="DATA", help="Data to run both on; see `qcompile --help`.")
+@data_options
+@min_sqnr_option
+@click.option(
+    "--min-agreement",
+    type=click.FloatRange(0, 100),
+    metavar="PCT",
+    help="Lowest share of equal largest entries, in percent; exit 3 below it.",
+)
+@threads_option
+@json_option
+@quiet_option
+@verbose_option
+def validate(
+    fp32: Path,
+    int8: Path,
+    samples: str,
+    max_samples: int | None,
+    preprocess: str | None,
+    min_sqnr: float | None,
+    min_agreement: float | None,
+    threads: int,
+    json_file: Path | None,
+    quiet: bool,
+    verbose: bool,
+) -> None:
+    """Compare the outputs of INT8 with those of FP32 on data."""
+    from qcompile import api
+    from qcompile.cli.output import show
+    from qcompile.errors import BudgetMissed
+    from qcompile.report import data, text
+
+    report = api.validate(fp32, int8, data=samples, max_samples=max_samples, preprocess=preprocess, threads=threads)
+    share = None if min_agreement is None else min_agreement / 100
+    facts = data.validate_facts(
+        report, reference=str(fp32), candidate=str(int8), min_sqnr=min_sqnr, min_agreement=share
+    )
+    show(text.validated(facts), data.as_json(facts), json_file, quiet=quiet)
+    if facts.misses:
+        raise BudgetMissed("; ".join(facts.misses))

@@ -1,0 +1,37 @@
+"""What a target's table is told about a node."""
+
+from __future__ import annotations
+
+import onnx_ir as ir
+
+from qcompile.ir import constant, static_shape
+from qcompile.targets import NodeFacts
+
+_PLAIN = (ir.AttributeType.INT, ir.AttributeType.FLOAT, ir.AttributeType.STRING, ir.AttributeType.INTS)
+
+
+def node_facts(node: ir.Node) -> NodeFacts:
+    """The facts of a node: op, plain attributes, shapes, types, and which inputs are constant."""
+    constants = {i for i, value in enumerate(node.inputs) if value is not None and _is_constant(value)}
+    return NodeFacts(
+        op_type=node.op_type,
+        attributes={name: a.value for name, a in node.attributes.items() if a.type in _PLAIN},
+        shapes=tuple(_shape(value) for value in node.inputs),
+        constants=frozenset(constants),
+        dtypes=tuple("ABSENT" if v is None else v.dtype.name if v.dtype else None for v in node.inputs),
+    )
+
+
+def _is_constant(value: ir.Value) -> bool:
+    return value.const_value is not None and constant(value) is not None
+
+
+def _shape(value: ir.Value | None) -> tuple[int | None, ...] | None:
+    if value is None or value.shape is None:
+        return None
+    return static_shape(value) or tuple(d if isinstance(d, int) else None for d in value.shape)
+
+
+def computes_float(node: ir.Node) -> bool:
+    """Whether the node makes float values (or values of unknown type) from inputs: work that could be on integers."""
+    return bool(node.inputs) and any(value.dtype is None or value.dtype.is_floating_point() for value in node.outputs)

@@ -1,0 +1,89 @@
+"""From ranges to a plan: scales and zero points of activations, weights and biases."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from qcompile.decide.facts import node_facts
+from qcompile.decide.placement import Placement, Unit
+from qcompile.ir import constant
+from qcompile.plan import Form, Plan
+from qcompile.quant import QuantParams, Scheme, fit_weight_scale, params_from_range, weight_params
+from qcompile.targets import Role, Target
+
+Range = tuple[float, float]
+
+LIKE_RANGES = 0.8
+"""Inputs of a Concat that span at least this share of the joined range take its parameters: at most 2 dB
+(20 log10 1/0.8) of one input are given for a Concat that only copies."""
+
+
+def activation_scheme(target: Target) -> Scheme:
+    """How the target wants its activations."""
+    return Scheme(target.activation_dtype, symmetric=target.activation_symmetric)
+
+
+def make_plan(placement: Placement, ranges: Mapping[str, Range], target: Target, format_: str) -> Plan:
+    """The plan that follows from where integers go and which ranges they have.
+
+    `ranges` holds (low, high) for every name in `placement.observed`.
+    """
+    scheme = activation_scheme(target)
+    joined = _join_like_ranges(placement, dict(ranges))
+    by_group = {name: params_from_range(*joined[name], scheme) for name in placement.observed}
+    plan = Plan(target=target.name, format=format_, nodes=dict(placement.nodes))
+    plan.values = {value: by_group[group] for value, group in placement.groups.items()}
+    for unit in placement.units:
+        plan.weights |= _constant_params(unit, plan, scheme)
+    return plan
+
+
+def _join_like_ranges(placement: Placement, ranges: dict[str, Range]) -> dict[str, Range]:
+    """Let the output of each Concat span its inputs, and inputs that span almost as much span the same."""
+    owned = {unit.outputs[0].name for unit in placement.units if unit.form is Form.INTEGER}
+    for unit in placement.units:
+        if unit.entry.role is not Role.JOIN:
+            continue
+        output = placement.groups[unit.outputs[0].name or ""]
+        inputs = [placement.groups[v.name or ""] for v in unit.activations if v.name in placement.groups]
+        spans = [ranges[name] for name in inputs]
+        hull = (min(low for low, _ in spans), max(high for _, high in spans))
+        ranges[output] = hull
+        for name, (low, high) in zip(inputs, spans, strict=True):
+            if name in owned and high - low >= LIKE_RANGES * (hull[1] - hull[0]):
+                ranges[name] = hull
+    return ranges
+
+
+def _constant_params(unit: Unit, plan: Plan, scheme: Scheme) -> dict[tuple[str, int], QuantParams]:
+    """Parameters of the constant inputs of a unit: its weight, or an operand that is a constant."""
+    name = unit.node.name or ""
+    if unit.entry.weight is not None:
+        return {(name, unit.entry.weight): _weight(unit, plan)}
+    found = {}
+    for index, value in enumerate(unit.node.inputs):
+        array = constant(value)
+        if value in unit.activations and array is not None:
+            found[name, index] = params_from_range(float(array.min()), float(array.max()), scheme)
+    return found
+
+
+def _weight(unit: Unit, plan: Plan) -> QuantParams:
+    """Per-channel parameters of a weight, such that bias and products fit int32 together."""
+    entry, node = unit.entry, unit.node
+    assert entry.weight is not None
+    weight = constant(node.inputs[entry.weight])
+    assert weight is not None
+    axis = entry.weight_axis(node_facts(node)) if entry.weight_axis else None
+    params = weight_params(weight, axis)
+    bias = constant(node.inputs[entry.bias]) if entry.bias is not None and len(node.inputs) > entry.bias else None
+    if bias is None:
+        bias = np.zeros(weight.shape[axis] if axis is not None else 1, np.float32)
+    x_scale = float(plan.values[unit.activations[0].name or ""].scale)
+    products = weight.size // max(1, weight.shape[axis] if axis is not None else 1)
+    bound = 255.0 * 127.0 * products
+    scale = fit_weight_scale(params.scale, bias.reshape(-1), x_scale, bound)
+    return QuantParams(scale, params.zero_point, params.axis)
+

@@ -1,0 +1,190 @@
+"""Where integers go: which nodes compute on them, and which values share quantization parameters.
+
+Decided from structure alone, before anything is observed, so that only what gets a scale is observed. Weighted nodes
+that the target supports always are integer. Everything else is integer only between integers: all its activations
+come from integer nodes and somebody integer reads it; so tails behind the last weighted node stay float.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import onnx_ir as ir
+
+from qcompile.decide.facts import computes_float, node_facts
+from qcompile.errors import RecipeError
+from qcompile.ir import bodies, constant, scalar_constant, sole_consumer
+from qcompile.plan import Code, Decision, Form, Reason
+from qcompile.targets import OpEntry, Role, Target
+
+
+@dataclass
+class Unit:
+    """An integer node with the clamps that its requantization absorbs."""
+
+    node: ir.Node
+    entry: OpEntry
+    clamps: list[ir.Node] = field(default_factory=list)
+    form: Form = Form.INTEGER
+
+    @property
+    def outputs(self) -> Sequence[ir.Value]:
+        """The values that leave the unit."""
+        return self.clamps[-1].outputs if self.clamps else self.node.outputs
+
+    @property
+    def activations(self) -> list[ir.Value]:
+        """The activations that enter the unit."""
+        indexes = range(len(self.node.inputs)) if self.entry.activations is None else self.entry.activations
+        found = (self.node.inputs[i] for i in indexes if i < len(self.node.inputs))
+        return [value for value in found if value is not None]
+
+
+@dataclass
+class Placement:
+    """Decisions by node name, integer units in graph order, and for each quantized value the group it belongs to.
+
+    `groups` maps a value's name to the name of the value whose range it takes: a value that was only moved (Reshape,
+    MaxPool, ...) takes that of where it came from.
+    """
+
+    nodes: dict[str, Decision]
+    units: list[Unit]
+    groups: dict[str, str]
+
+    @property
+    def observed(self) -> list[str]:
+        """Names of the values whose range is needed, in graph order."""
+        return list(dict.fromkeys(self.groups.values()))
+
+
+def place(model: ir.Model, target: Target, exclude: Sequence[str] = ()) -> Placement:
+    """Decide where integers go. `exclude` holds regular expressions over node names and op types.
+
+    Raises RecipeError if an expression is none or matches nothing.
+    """
+    excluded = _excluded(model, exclude)
+    nodes: dict[str, Decision] = {}
+    units: dict[ir.Node, Unit] = {}
+    for node in model.graph:
+        if not computes_float(node):
+            continue
+        found = Reason(Code.EXCLUDED, excluded[node]) if node in excluded else target.supports(node_facts(node))
+        if isinstance(found, OpEntry):
+            units[node] = Unit(node, found)
+        else:
+            nodes[node.name or ""] = Decision(Form.FLOAT, found)
+        for body in bodies(node):
+            _inside(body, nodes)
+    clamps = _absorb_clamps(units)
+    _keep_between_integers(units, clamps)
+    for node in model.graph:
+        if node in units or (node in clamps and clamps[node] in units):
+            unit = units.get(node) or units[clamps[node]]
+            nodes[node.name or ""] = Decision(unit.form)
+        elif computes_float(node) and node.name not in nodes:
+            nodes[node.name or ""] = Decision(Form.FLOAT, Reason(Code.NOT_BETWEEN_INTEGERS))
+    order = {node: i for i, node in enumerate(model.graph)}
+    kept = sorted(units.values(), key=lambda unit: order[unit.node])
+    ordered = {node.name or "": nodes[node.name or ""] for node in model.graph if node.name in nodes}
+    return Placement(ordered | nodes, kept, _groups(kept))
+
+
+def _excluded(model: ir.Model, patterns: Sequence[str]) -> dict[ir.Node, str]:
+    found: dict[ir.Node, str] = {}
+    for pattern in patterns:
+        try:
+            expression = re.compile(pattern)
+        except re.error as error:
+            raise RecipeError(f"no regular expression in --exclude {pattern!r} ({error})") from error
+        hits = [n for n in model.graph if expression.search(n.name or "") or expression.fullmatch(n.op_type)]
+        if not hits:
+            raise RecipeError(f"--exclude {pattern!r} matches no node name and no op type; see qcompile inspect")
+        found |= dict.fromkeys(hits, pattern)
+    return found
+
+
+def _inside(body: ir.Graph, nodes: dict[str, Decision]) -> None:
+    for node in body.all_nodes():
+        if computes_float(node):
+            nodes[node.name or ""] = Decision(Form.FLOAT, Reason(Code.INSIDE_SUBGRAPH, body.name or ""))
+
+
+def _absorb_clamps(units: dict[ir.Node, Unit]) -> dict[ir.Node, ir.Node]:
+    """Give each unit the clamps behind it; returns clamp -> the unit's node. The clamps stop being units."""
+    owner: dict[ir.Node, ir.Node] = {}
+    for unit in list(units.values()):
+        while unit.entry.absorbs and unit.node not in owner:
+            after = sole_consumer(unit.outputs[0])
+            if after is None or after not in units or after.op_type not in unit.entry.absorbs:
+                break
+            if not _clamps_around_zero(after) or after.graph is not unit.node.graph:
+                break
+            unit.clamps.append(after)
+            owner[after] = unit.node
+    for clamp in owner:
+        units.pop(clamp, None)
+    return owner
+
+
+def _clamps_around_zero(node: ir.Node) -> bool:
+    """A clamp whose bounds hold zero can be the requantization's saturation: zero has a code of its own."""
+    if node.op_type == "Relu":
+        return True
+    bounds = [scalar_constant(value) for value in node.inputs[1:3]]
+    present = [value for value in node.inputs[1:3] if value is not None]
+    if len([b for b in bounds if b is not None]) != len(present):
+        return False
+    low = bounds[0] if bounds and bounds[0] is not None else -float("inf")
+    high = bounds[1] if len(bounds) > 1 and bounds[1] is not None else float("inf")
+    return low <= 0.0 < high
+
+
+def _keep_between_integers(units: dict[ir.Node, Unit], clamps: dict[ir.Node, ir.Node]) -> None:
+    """Drop units that are not weighted and have float neighbours, until none is left; choose the forms."""
+
+    def producer(value: ir.Value) -> ir.Node | None:
+        node = value.producer()
+        return clamps.get(node, node) if node is not None else None
+
+    changed = True
+    while changed:
+        changed = False
+        for unit in list(units.values()):
+            if unit.entry.role is Role.WEIGHTED:
+                continue
+            readers = [use.node for value in unit.outputs for use in value.uses()]
+            read = any(reader in units for reader in readers)
+            all_read = read and all(reader in units for reader in readers)
+            all_read = all_read and not any(value.is_graph_output() for value in unit.outputs)
+            constants = [v for v in unit.activations if constant(v) is not None]
+            available = all(producer(v) in units or v in constants for v in unit.activations)
+            available = available and len(constants) < len(unit.activations)
+            movable = unit.entry.role is Role.MOVE and all_read and not constants
+            if not read or not (available or movable):
+                del units[unit.node]
+                changed = True
+    for unit in units.values():
+        readers = [use.node for value in unit.outputs for use in value.uses()]
+        if Form.INTEGER_TO_FLOAT in unit.entry.forms and not any(reader in units for reader in readers):
+            unit.form = Form.INTEGER_TO_FLOAT
+            for clamp in unit.clamps:
+                clamps.pop(clamp, None)
+            unit.clamps = []
+
+
+def _groups(units: Sequence[Unit]) -> dict[str, str]:
+    """For every quantized value the value whose range it takes."""
+    groups: dict[str, str] = {}
+    for unit in units:
+        for value in unit.activations:
+            if constant(value) is None:
+                groups.setdefault(value.name or "", value.name or "")
+        if unit.form is Form.INTEGER_TO_FLOAT:
+            continue
+        source = groups[unit.activations[0].name or ""] if unit.entry.role is Role.MOVE else None
+        for value in unit.outputs:
+            groups[value.name or ""] = source or value.name or ""
+    return groups

@@ -1,0 +1,203 @@
+"""The facts of a run for people: at most one screen, 24 lines of 100 columns for an ordinary model."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from qcompile.report.data import CompileFacts, InspectFacts, OpFacts, OutputFacts, ReasonGroup, ValidateFacts
+from qcompile.report.words import megabytes, number, one_line, short
+
+_LABEL = 10
+_OUTPUTS, _REASONS, _NODES, _WARNINGS, _OPS = 4, 4, 3, 3, 12
+"""How much of each list is shown; the rest is counted, and whole in the JSON."""
+
+
+def compiled(facts: CompileFacts) -> RenderableType:
+    """What happened, what stayed float and why, size, fidelity, where the file is, what to do next."""
+    if facts.status == "already-quantized":
+        return _whole(f"{facts.model} is quantized already: nothing was done, {facts.output} is an exact copy of it")
+    if facts.status == "nothing-to-quantize":
+        said = f"nothing to quantize in {facts.model}: {facts.output} is an exact copy of it"
+        return Group(_whole(said), *_reasons("float", facts.stayed_float), *_warnings(facts.warnings))
+    return Group(
+        _whole(_headline(facts), "bold"),
+        _line("size", _sizes(facts.size_before, facts.size_after)),
+        *_fidelity(facts),
+        *_reasons("float", facts.stayed_float),
+        *_reasons("unasked", facts.quantized_unasked),
+        _line(
+            "runs on", f"{facts.requires}; integers are exact on {', '.join(facts.exact_on) or 'no known CPU class'}"
+        ),
+        *_warnings(facts.warnings),
+        _copyable("file", facts.output),
+        _copyable("next", facts.next),
+    )
+
+
+def passes_run(facts: CompileFacts) -> RenderableType:
+    """Pass by pass: time, changes, and where it saw its pattern but declined."""
+    table = _table("pass", "seconds", "changes", "declined")
+    for step in facts.passes:
+        declined = "; ".join(f"{short(node)}: {one_line(why)}" for node, why in step.declined[:_NODES])
+        more = f" and {len(step.declined) - _NODES} more" if len(step.declined) > _NODES else ""
+        table.add_row(step.name, f"{step.seconds:.3f}", str(step.changes), Text(declined + more))
+    return table
+
+
+def validated(facts: ValidateFacts) -> RenderableType:
+    """Every output's distance to the float model, worst first, and the verdict."""
+    table = _table("output", "SQNR", "cosine", "max abs", "agreement")
+    for output in facts.outputs:
+        table.add_row(
+            Text(short(output.name, 40)),
+            _decibels(output.sqnr_db),
+            f"{output.cosine:.6f}",
+            f"{output.max_abs:.3g}",
+            _percent(output.agreement),
+        )
+    return Group(table, _whole(_verdict(facts), "bold"))
+
+
+def inspected(facts: InspectFacts) -> RenderableType:
+    """What the model is, and op by op what the target would do."""
+    table = _table("op", "nodes", "integer", f"why not, on target {facts.target}")
+    for op in facts.ops[:_OPS]:
+        table.add_row(Text(one_line(op.op_type)), str(op.count), str(op.integer), _why(op))
+    rest = [f"and {len(facts.ops) - _OPS} more kinds of nodes"] if len(facts.ops) > _OPS else []
+    producer = one_line(facts.producer) or "unknown"
+    return Group(
+        _whole(f"{facts.model}: {sum(op.count for op in facts.ops)} nodes, {_state(facts)}", "bold"),
+        *_interface("input", facts.inputs),
+        *_interface("output", facts.outputs),
+        _line("version", f"opset {facts.opset}, IR version {facts.ir_version}, written by {producer}"),
+        _line("size", f"{megabytes(facts.size)}, {number(facts.parameters)} parameters"),
+        table,
+        *map(_whole, rest),
+    )
+
+
+def listing(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> RenderableType:
+    """A plain table."""
+    table = _table(*titles, numbers=False)
+    for row in rows:
+        table.add_row(*(Text(one_line(cell)) for cell in row))
+    return table
+
+
+def _headline(facts: CompileFacts) -> str:
+    nodes, macs = facts.nodes, facts.multiply_adds
+    share = f", {100 * macs.integer / macs.total:.1f} % of the multiply-adds" if macs.total else ""
+    return f"{Path(facts.output).name}: {nodes.integer} of {nodes.total} compute nodes on integers{share}"
+
+
+def _sizes(before: int, after: int) -> str:
+    ratio = f"{before / after:.1f} times smaller" if after < before else "not smaller"
+    return f"{megabytes(before)} -> {megabytes(after)} ({ratio})"
+
+
+def _fidelity(facts: CompileFacts) -> list[RenderableType]:
+    if not facts.fidelity:
+        return []
+    origin = f"on {facts.held_back} of {facts.samples} samples"
+    lines = [_line("fidelity", f"{origin}, held back from calibration" if facts.held_back < facts.samples else origin)]
+    lines += [_line("", _output(output)) for output in facts.fidelity[:_OUTPUTS]]
+    if len(facts.fidelity) > _OUTPUTS:
+        lines.append(_line("", f"and {len(facts.fidelity) - _OUTPUTS} more outputs, all nearer"))
+    return lines
+
+
+def _output(output: OutputFacts) -> str:
+    agreement = "" if output.agreement is None else f", same largest entry {_percent(output.agreement)}"
+    return f"{short(output.name, 40)}: SQNR {_decibels(output.sqnr_db)}{agreement}"
+
+
+def _reasons(label: str, groups: Sequence[ReasonGroup]) -> list[RenderableType]:
+    table = Table.grid(padding=(0, 2))
+    table.add_column(width=_LABEL - 2, style="bold")
+    table.add_column(justify="right")
+    table.add_column(no_wrap=True, style="yellow")
+    table.add_column()
+    for number_, group in enumerate(groups[:_REASONS]):
+        table.add_row("" if number_ else label, str(len(group.nodes)), group.code, _nodes_and_text(group))
+    if len(groups) > _REASONS:
+        rest = sum(len(group.nodes) for group in groups[_REASONS:])
+        table.add_row("", str(rest), "others", f"for {len(groups) - _REASONS} more reasons; --json lists all")
+    return [table] if groups else []
+
+
+def _nodes_and_text(group: ReasonGroup) -> Text:
+    names = ", ".join(short(node.name) for node in group.nodes[:_NODES])
+    more = ", ..." if len(group.nodes) > _NODES else ""
+    return Text(f"{names}{more}: {group.text}{f'; {group.hint}' if group.hint else ''}")
+
+
+def _warnings(warnings: Sequence[str]) -> list[RenderableType]:
+    lines = [_line("warning", one_line(warning), "yellow") for warning in warnings[:_WARNINGS]]
+    if len(warnings) > _WARNINGS:
+        lines.append(_line("", f"and {len(warnings) - _WARNINGS} more; --json lists all"))
+    return lines
+
+
+def _verdict(facts: ValidateFacts) -> str:
+    if facts.misses:
+        return f"missed: {one_line('; '.join(facts.misses))}"
+    wanted = [f"SQNR >= {facts.min_sqnr_db:g} dB"] if facts.min_sqnr_db is not None else []
+    wanted += [f"agreement >= {facts.min_agreement:.1%}"] if facts.min_agreement is not None else []
+    met = f"met: {' and '.join(wanted)}; " if wanted else ""
+    return f"{met}the worst output is at {_decibels(facts.sqnr_db)} over {facts.samples} samples"
+
+
+def _state(facts: InspectFacts) -> str:
+    if facts.quantized:
+        return f"quantized already ({facts.quantized}): compile copies it"
+    integer = sum(op.integer for op in facts.ops)
+    return f"float; {integer} would compute on integers" if integer else "float; nothing to quantize"
+
+
+def _why(op: OpFacts) -> Text:
+    return Text("; ".join(f"{len(group.nodes)} {group.code}: {group.text}" for group in op.reasons))
+
+
+def _interface(label: str, values: Sequence[str]) -> list[RenderableType]:
+    lines = [_line("" if i else label, one_line(value)) for i, value in enumerate(values[:_OUTPUTS])]
+    return [*lines, _line("", f"and {len(values) - _OUTPUTS} more")] if len(values) > _OUTPUTS else [*lines]
+
+
+def _line(label: str, text: str, style: str = "") -> RenderableType:
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(width=_LABEL - 2, style="bold")
+    grid.add_column(style=style)
+    grid.add_row(label, Text(text))
+    return grid
+
+
+def _copyable(label: str, text: str) -> RenderableType:
+    return Text.assemble((label.ljust(_LABEL), "bold"), one_line(text), no_wrap=True, overflow="ignore")
+
+
+def _whole(text: str, style: str = "") -> RenderableType:
+    return Text(one_line(text), style, no_wrap=True, overflow="ignore")
+
+
+def _table(*titles: str, numbers: bool = True) -> Table:
+    """Columns between the first and the last are numbers, to the right."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for index, title in enumerate(titles):
+        inner = numbers and 0 < index
+        table.add_column(title, justify="right" if inner else "left", overflow="fold")
+    return table
+
+
+def _decibels(value: float) -> str:
+    return "exact" if value == math.inf else "not finite" if math.isnan(value) else f"{value:.1f} dB"
+
+
+def _percent(share: float | None) -> str:
+    return "-" if share is None else f"{100 * share:.1f} %"

@@ -1,0 +1,10 @@
+"""The runtime has the last word: what it makes of the result, and how near that is to the reference."""
+
+from __future__ import annotations
+
+from qcompile.verify.readback import surprises
+from qcompile.verify.runnable import check_runnable
+from qcompile.verify.steps import StepError, step_errors
+from qcompile.verify.work import multiply_adds
+
+__all__ = ["StepError", "check_runnable", "multiply_adds", "step_errors", "surprises"]
