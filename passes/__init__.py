@@ -28,6 +28,7 @@ DEFAULT_ORDER: tuple[tuple[str, str], ...] = (
     ("lower", "qcompile.passes.lower.fuse_qlinear_unary.FuseQLinearUnary"),
     ("lower", "qcompile.passes.lower.fuse_qlinear_pool.FuseQLinearPool"),
     ("lower", "qcompile.passes.lower.fuse_qlinear_concat.FuseQLinearConcat"),
+    ("lower", "qcompile.passes.lower.clamp_integers.ClampIntegers"),
     ("lower", "qcompile.passes.lower.move_integers.MoveIntegers"),
 )
 """(stage, dotted name of the pass class)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -58,10 +59,11 @@ class Linear:
         bias = self._cast(bias if shift is None else bias + shift)
         if not (np.isfinite(weight).all() and np.isfinite(bias).all()):
             return "the folded weights would not be finite"
+        base = _base(node.inputs[1])
         if scale is not None:
-            self._set(1, weight, _base(node.inputs[1]), names)
+            self._set(1, weight, base, names)
         if has_bias:
-            self._set(2, bias, _base(_bias_input(node)) or f"{_base(node.inputs[1])}_bias", names)
+            self._set(2, bias, _base(_bias_input(node)) or f"{base}_bias", names)
             node.attributes.pop("beta", None)
             node.op_type = "Gemm" if node.op_type == "MatMul" else node.op_type
         return True
@@ -108,8 +110,7 @@ def as_linear(node: ir.Node) -> Linear | str:
     bias_array = constant(bias)
     if weight is None or (bias is not None and bias_array is None):
         return f"weight or bias of {node.op_type} is not constant"
-    dtype = node.inputs[1].dtype if node.inputs[1] is not None else None
-    if dtype is None or not dtype.is_floating_point():
+    if not ir.DataType.from_numpy(weight.dtype).is_floating_point():
         return f"{node.op_type} does not compute on floats"
     if node.op_type == "MatMul" and (weight.ndim != 2 or not rank(node.inputs[0])):
         return "the MatMul's weight is no matrix, or the rank of its input is unknown"
@@ -128,14 +129,15 @@ def _bias_input(node: ir.Node) -> ir.Value | None:
 
 
 def _channels(node: ir.Node, weight: np.ndarray) -> int:
+    rows, columns = weight.shape[:2]
     match node.op_type:
         case "ConvTranspose":
-            return weight.shape[1] * int(attribute(node, "group", 1))
-        case "Gemm" if not attribute(node, "transB", 0):
-            return weight.shape[1]
-        case "MatMul":
-            return weight.shape[1]
-    return weight.shape[0]
+            return int(columns * attribute(node, "group", 1))
+        case "Conv":
+            return int(rows)
+        case "Gemm" if attribute(node, "transB", 0):
+            return int(rows)
+    return int(columns)
 
 
 def _per_channel(array: np.ndarray, rank: int, axis: int, channels: int) -> np.ndarray | None:
@@ -149,4 +151,4 @@ def _per_channel(array: np.ndarray, rank: int, axis: int, channels: int) -> np.n
 
 def _base(value: ir.Value | None) -> str:
     """The name without the mark of an earlier fold."""
-    return "" if value is None or value.name is None else value.name.removesuffix("_folded")
+    return "" if value is None else re.sub(r"_folded(_\d+)?$", "", value.name or "")

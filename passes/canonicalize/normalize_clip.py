@@ -64,7 +64,7 @@ class _Limit:
 
     @property
     def has_vector_bound(self) -> bool:
-        return any(rank(value) != 0 for value in self.bounds)
+        return any(_dimensions(value) for value in self.bounds)
 
     def after(self, inner: _Limit) -> _Limit:
         """This limit applied to the result of another."""
@@ -80,7 +80,7 @@ def _limit(node: ir.Node | None) -> _Limit | None:
     bounds = tuple(value for value in (low, high) if value is not None)
     if data is None or not all(_is_bound(value) for value in bounds):
         return None
-    if is_op(node, "Max", "Min") and any((rank(value) or 0) > (rank(data) or 0) for value in bounds):
+    if is_op(node, "Max", "Min") and any(_dimensions(value) > (rank(data) or 0) for value in bounds):
         return None  # the result would have more dimensions than the data
     if is_op(node, "Relu"):
         return _Limit(data, 0.0, math.inf, ())
@@ -101,15 +101,20 @@ def _operands(node: ir.Node) -> tuple[ir.Value | None, ir.Value | None, ir.Value
 
 def _is_bound(value: ir.Value) -> bool:
     array = constant(value)
-    return array is not None and array.size == 1 and value.dtype is not None and value.dtype.is_floating_point()
+    return array is not None and array.size == 1 and ir.DataType.from_numpy(array.dtype).is_floating_point()
+
+
+def _dimensions(bound: ir.Value) -> int:
+    array = constant(bound)
+    return 0 if array is None else array.ndim
 
 
 def _number(value: ir.Value | None, absent: float) -> float:
     """The bound; infinite where it is the last finite number of its type, which is how exporters write no bound."""
-    number = scalar_constant(value)
-    if value is None or value.dtype is None or number is None:
+    array, number = constant(value), scalar_constant(value)
+    if array is None or number is None:
         return absent
-    return math.copysign(math.inf, number) if abs(number) >= value.dtype.max else number
+    return math.copysign(math.inf, number) if abs(number) >= ir.DataType.from_numpy(array.dtype).max else number
 
 
 def _write(node: ir.Node, limit: _Limit, names: Names) -> None:
@@ -130,9 +135,10 @@ def _bound(number: float, limit: _Limit, wish: str, names: Names) -> ir.Value | 
     if math.isinf(number):
         return None
     for value in limit.bounds:
-        if rank(value) == 0 and scalar_constant(value) == number:
+        if not _dimensions(value) and scalar_constant(value) == number:
             return value
     array = constant(limit.bounds[0])
     graph = limit.bounds[0].graph
-    assert array is not None and isinstance(graph, ir.Graph)
+    assert array is not None
+    assert isinstance(graph, ir.Graph)
     return names.initializer(graph, wish, np.array(number, array.dtype))

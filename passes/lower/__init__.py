@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from qcompile.passes.lower.clamp_integers import ClampIntegers
 from qcompile.passes.lower.fuse_qgemm import FuseQGemm
 from qcompile.passes.lower.fuse_qlinear_binary import FuseQLinearBinary
 from qcompile.passes.lower.fuse_qlinear_concat import FuseQLinearConcat
@@ -12,6 +13,7 @@ from qcompile.passes.lower.fuse_qlinear_unary import FuseQLinearUnary
 from qcompile.passes.lower.move_integers import MoveIntegers
 
 __all__ = [
+    "ClampIntegers",
     "FuseQGemm",
     "FuseQLinearBinary",
     "FuseQLinearConcat",

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import onnx_ir as ir
 
+from qcompile.ir import Names
 from qcompile.passes.lower.integers import Lowering, dequantized, emit, plain_attributes, requantized
 
 
@@ -23,7 +24,7 @@ class FuseQGemm(Lowering):
     name: ClassVar[str] = "fuse-qgemm"
     ops: ClassVar[tuple[str, ...]] = ("Gemm",)
 
-    def lower(self, node: ir.Node) -> bool | str | None:
+    def lower(self, node: ir.Node, names: Names) -> bool | str | None:
         """Replace one Gemm."""
         x, w, y = dequantized(node.inputs[0]), dequantized(node.inputs[1]), requantized(node.outputs[0])
         if x is None or w is None:

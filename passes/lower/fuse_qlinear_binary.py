@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import onnx_ir as ir
 
+from qcompile.ir import Names
 from qcompile.passes.lower.integers import Lowering, dequantized, emit, requantized
 
 
@@ -24,7 +25,7 @@ class FuseQLinearBinary(Lowering):
     name: ClassVar[str] = "fuse-qlinear-binary"
     ops: ClassVar[tuple[str, ...]] = ("Add", "Mul")
 
-    def lower(self, node: ir.Node) -> bool | str | None:
+    def lower(self, node: ir.Node, names: Names) -> bool | str | None:
         """Replace one addition or multiplication."""
         a, b, y = dequantized(node.inputs[0]), dequantized(node.inputs[1]), requantized(node.outputs[0])
         if a is None or b is None:

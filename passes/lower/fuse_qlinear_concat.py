@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import onnx_ir as ir
 
+from qcompile.ir import Names
 from qcompile.passes.lower.integers import Lowering, dequantized, emit, plain_attributes, requantized
 
 
@@ -22,7 +23,7 @@ class FuseQLinearConcat(Lowering):
     name: ClassVar[str] = "fuse-qlinear-concat"
     ops: ClassVar[tuple[str, ...]] = ("Concat",)
 
-    def lower(self, node: ir.Node) -> bool | str | None:
+    def lower(self, node: ir.Node, names: Names) -> bool | str | None:
         """Replace one concatenation."""
         parts, y = [dequantized(value) for value in node.inputs], requantized(node.outputs[0])
         found = [part for part in parts if part is not None]

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import onnx_ir as ir
 
+from qcompile.ir import Names
 from qcompile.passes.lower.integers import Lowering, dequantized, emit, requantized
 
 
@@ -24,7 +25,7 @@ class FuseQLinearMatMul(Lowering):
     name: ClassVar[str] = "fuse-qlinear-matmul"
     ops: ClassVar[tuple[str, ...]] = ("MatMul",)
 
-    def lower(self, node: ir.Node) -> bool | str | None:
+    def lower(self, node: ir.Node, names: Names) -> bool | str | None:
         """Replace one MatMul."""
         x, w, y = dequantized(node.inputs[0]), dequantized(node.inputs[1]), requantized(node.outputs[0])
         if x is None or w is None:

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import onnx_ir as ir
 
+from qcompile.ir import Names
 from qcompile.passes.lower.integers import Lowering, dequantized, emit, requantized
 
 
@@ -21,7 +22,7 @@ class FuseQLinearPool(Lowering):
     name: ClassVar[str] = "fuse-qlinear-pool"
     ops: ClassVar[tuple[str, ...]] = ("GlobalAveragePool",)
 
-    def lower(self, node: ir.Node) -> bool | str | None:
+    def lower(self, node: ir.Node, names: Names) -> bool | str | None:
         """Replace one pooling."""
         x, y = dequantized(node.inputs[0]), requantized(node.outputs[0])
         if x is None:

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import onnx_ir as ir
 
+from qcompile.ir import Names
 from qcompile.passes.lower.integers import Lowering, dequantized, emit, plain_attributes, requantized
 
 
@@ -21,7 +22,7 @@ class FuseQLinearUnary(Lowering):
     name: ClassVar[str] = "fuse-qlinear-unary"
     ops: ClassVar[tuple[str, ...]] = ("LeakyRelu", "Sigmoid")
 
-    def lower(self, node: ir.Node) -> bool | str | None:
+    def lower(self, node: ir.Node, names: Names) -> bool | str | None:
         """Replace one function."""
         x, y = dequantized(node.inputs[0]), requantized(node.outputs[0])
         if x is None:

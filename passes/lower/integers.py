@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 import onnx_ir as ir
 
-from qcompile.ir import CONTRIB, constant, declare, is_op, remove_dead, scalar_constant, sole_consumer
+from qcompile.ir import CONTRIB, Names, constant, declare, is_op, remove_dead, scalar_constant, sole_consumer
 from qcompile.pipeline import Context, Pass, PassResult, Preserves
 from qcompile.plan import Code, Reason
 from qcompile.quant import QuantParams
@@ -95,11 +95,12 @@ class Lowering(Pass):
 
     def run(self, model: ir.Model, context: Context) -> PassResult:
         """Lower every unit of the main graph."""
+        names = Names(model)
         changes, declined = 0, []
         for node in list(model.graph):
             if not is_op(node, *self.ops):
                 continue
-            done = self.lower(node)
+            done = self.lower(node, names)
             if isinstance(done, str):
                 declined.append((node.name or "", Reason(Code.UNSUPPORTED_FORM, done)))
             changes += done is True
@@ -109,7 +110,7 @@ class Lowering(Pass):
         return PassResult(changes, tuple(declined))
 
     @abstractmethod
-    def lower(self, node: ir.Node) -> bool | str | None:
+    def lower(self, node: ir.Node, names: Names) -> bool | str | None:
         """Replace the node's unit and return True; or return why it cannot be, or None if it is no unit."""
 
 

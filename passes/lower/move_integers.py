@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import onnx_ir as ir
 
-from qcompile.ir import is_op, sole_consumer
+from qcompile.ir import Names, is_op, sole_consumer
 from qcompile.passes.lower.integers import Lowering, Quantized, dequantized, requantized
 
 _MOVES = (
@@ -29,7 +29,7 @@ class MoveIntegers(Lowering):
     name: ClassVar[str] = "move-integers"
     ops: ClassVar[tuple[str, ...]] = _MOVES
 
-    def lower(self, node: ir.Node) -> bool | str | None:
+    def lower(self, node: ir.Node, names: Names) -> bool | str | None:
         """Let one node read and make 8-bit values."""
         x = dequantized(node.inputs[0])
         if x is None:

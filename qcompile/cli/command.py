@@ -6,14 +6,12 @@ import errno
 import io
 import sys
 import traceback
-from pathlib import Path
 from typing import Any, NoReturn
 
 import click
 
+from qcompile.cli.options import is_verbose
 from qcompile.errors import QCompileError
-
-_PACKAGE = Path(__file__).resolve().parents[1]
 
 
 class Command(click.Command):
@@ -39,7 +37,7 @@ class Command(click.Command):
                 raise
             _end(_system(error), 1)
         except Exception as error:
-            if ctx.params.get("verbose"):
+            if is_verbose():
                 click.echo(traceback.format_exc(), err=True, nl=False)
             what = f"{type(error).__name__}: {error}"
             _end(f"internal error in {_where(error)} ({what}); run again with -v and report it", 1)
@@ -56,13 +54,13 @@ def _system(error: OSError) -> str:
 
 
 def _where(error: BaseException) -> str:
-    """`passes.lower.fuse:12`: the innermost line of qcompile that the error went through."""
-    for frame in reversed(traceback.extract_tb(error.__traceback__)):
-        path = Path(frame.filename).resolve()
-        for folder in (_PACKAGE, _PACKAGE.parent):  # in a checkout the passes lie beside the package
-            if path.is_relative_to(folder) and "site-packages" not in path.relative_to(folder).parts:
-                return f"{'.'.join(path.relative_to(folder).with_suffix('').parts)}:{frame.lineno}"
-    return "qcompile"
+    """`qcompile.passes.lower.fuse:12`: the innermost line of qcompile that the error went through."""
+    where = "qcompile"
+    for frame, line in traceback.walk_tb(error.__traceback__):
+        module = str(frame.f_globals.get("__name__"))
+        if module.partition(".")[0] == "qcompile":
+            where = f"{module}:{line}"
+    return where
 
 
 def _show_any_name() -> None:

@@ -11,12 +11,13 @@ import click
 from qcompile.cli.command import Command
 from qcompile.cli.options import (
     FILE,
-    InputShape,
-    Regex,
     data_options,
+    input_shapes,
+    is_verbose,
     json_option,
     min_sqnr_option,
     quiet_option,
+    regexes,
     threads_option,
     verbose_option,
 )
@@ -40,9 +41,16 @@ if TYPE_CHECKING:
     show_default=True,
     help="What is emitted; auto is what runs fastest on the target.",
 )
-@click.option("--exclude", type=Regex(), multiple=True, metavar="REGEX", help="Nodes by name or op stay float.")
+@click.option("--exclude", multiple=True, callback=regexes, metavar="REGEX", help="Nodes by name or op stay float.")
 @data_options
-@click.option("--input-shape", "shapes", type=InputShape(), multiple=True, metavar="NAME=1,3,224,224", help="Fix it.")
+@click.option(
+    "--input-shape",
+    "shapes",
+    multiple=True,
+    callback=input_shapes,
+    metavar="NAME=1,3,224,224",
+    help="Shape of an input, where the model leaves it open and there are no data.",
+)
 @min_sqnr_option
 @click.option("--save-plan", type=FILE, metavar="FILE", help="Write what was decided.")
 @click.option("--plan", "plan_file", type=FILE, metavar="FILE", help="Replay what was decided.")
@@ -65,7 +73,7 @@ def compile_(
     exclude: tuple[str, ...],
     max_samples: int | None,
     preprocess: str | None,
-    shapes: tuple[tuple[str, tuple[int, ...]], ...],
+    shapes: dict[str, tuple[int, ...]],
     min_sqnr: float | None,
     save_plan: Path | None,
     plan_file: Path | None,
@@ -76,7 +84,6 @@ def compile_(
     print_after: tuple[str, ...],
     save_after: tuple[tuple[str, str], ...],
     quiet: bool,
-    verbose: bool,
 ) -> None:
     """Compile MODEL to 8-bit integers; this is what `qcompile MODEL` does."""
     if calib and no_calib:
@@ -89,9 +96,11 @@ def compile_(
     from qcompile import api, plan
     from qcompile.cli.output import say, show, write_text
     from qcompile.cli.progress import progress
-    from qcompile.errors import BudgetMissed
+    from qcompile.errors import BudgetMissed, OutputError
     from qcompile.report import data, text
 
+    if not output.parent.is_dir():  # said before the work, not after it
+        raise OutputError(f"cannot write {output} (no folder {output.parent}); make it, or name another place with -o")
     hooks = _hooks(print_after, save_after)
     with progress(quiet) as callback:
         result = api.compile(
@@ -103,7 +112,7 @@ def compile_(
             exclude=exclude,
             max_samples=max_samples,
             preprocess=preprocess,
-            input_shapes=dict(shapes),
+            input_shapes=shapes,
             plan=plan.load(plan_file) if plan_file else None,
             threads=threads,
             seed=seed,
@@ -112,12 +121,14 @@ def compile_(
             progress=callback,
         )
         result.save(output)
+    if no_calib:
+        result.warnings = tuple(said for said in result.warnings if not said.startswith("no calibration data"))
     if save_plan and result.plan:
         write_text(save_plan, plan.dumps(result.plan))
     then = _next(model, output, calib, preprocess)
     facts = data.compile_facts(result, model=str(model), output=str(output), min_sqnr=min_sqnr, then=then)
     show(text.compiled(facts), data.as_json(facts), json_file, quiet=quiet)
-    if verbose and not quiet and json_file != Path("-"):
+    if is_verbose() and not quiet and json_file != Path("-"):
         say(text.passes_run(facts))
     if min_sqnr is not None and facts.sqnr_db is not None and not facts.sqnr_db >= min_sqnr:
         worst = facts.fidelity[0].name

@@ -30,9 +30,8 @@ def demo(
     threads: int,
     json_file: Path | None,
     quiet: bool,
-    verbose: bool,
 ) -> None:
-    """Compile the models that come with qcompile; compare accuracy, speed and size."""
+    """Compile the shipped models; compare accuracy, speed and size."""
     from rich.console import Group
 
     from qcompile import models

@@ -16,8 +16,8 @@ from qcompile.cli.options import FILE, json_option, quiet_option, verbose_option
 @json_option
 @quiet_option
 @verbose_option
-def inspect(model: Path, target: str, json_file: Path | None, quiet: bool, verbose: bool) -> None:
-    """Show inputs, outputs, size and ops of MODEL, and what would compute on integers."""
+def inspect(model: Path, target: str, json_file: Path | None, quiet: bool) -> None:
+    """Show what MODEL is, and what would compute on integers."""
     from qcompile import api
     from qcompile.cli.output import show
     from qcompile.report import data, text

@@ -10,39 +10,31 @@ from typing import Any, TypeVar
 import click
 
 F = TypeVar("F", bound=Callable[..., Any])
-Option = Callable[[F], F]
+_VERBOSE = "qcompile.verbose"
 
 FILE = click.Path(path_type=Path)
 """Existence is checked where the file is read: that a file cannot be used is no error of the command line."""
 
 
-class Regex(click.ParamType[str]):
-    """A regular expression, kept as text."""
-
-    name = "regex"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """The text, if it is a regular expression."""
+def regexes(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
+    """Callback: every value is a regular expression; kept as text."""
+    for text in value:
         try:
-            re.compile(value)
+            re.compile(text)
         except re.error as error:
-            self.fail(f"{value!r} is no regular expression ({error})", param, ctx)
-        return str(value)
+            raise click.BadParameter(f"{text!r} is no regular expression ({error})") from error
+    return value
 
 
-class InputShape(click.ParamType[tuple[str, tuple[int, ...]]]):
-    """`NAME=1,3,224,224`; a name may hold `=`, so the last one counts."""
-
-    name = "name=dims"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[str, tuple[int, ...]]:
-        """Name and dimensions."""
-        name, equals, dims = value.rpartition("=")
-        if not equals or not name or not re.fullmatch(r"[1-9]\d*(,[1-9]\d*)*", dims):
-            self.fail(f"{value!r} is not NAME=1,3,224,224 with positive dimensions", param, ctx)
-        return name, tuple(int(dim) for dim in dims.split(","))
+def input_shapes(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> dict[str, tuple[int, ...]]:
+    """Callback: `NAME=1,3,224,224` becomes an entry; a name may hold `=`, so the last one counts."""
+    shapes = {}
+    for text in value:
+        name, _, dims = text.rpartition("=")
+        if not name or not re.fullmatch(r"[1-9]\d*(,[1-9]\d*)*", dims):
+            raise click.BadParameter(f"{text!r} is not NAME=1,3,224,224 with positive dimensions")
+        shapes[name] = tuple(int(dim) for dim in dims.split(","))
+    return shapes
 
 
 def json_option(command: F) -> F:
@@ -57,8 +49,19 @@ def quiet_option(command: F) -> F:
 
 
 def verbose_option(command: F) -> F:
-    """`-v`."""
-    return click.option("-v", "--verbose", is_flag=True, help="More details, tracebacks of internal errors.")(command)
+    """`-v`; no parameter of the command, as it is asked for where errors end: `is_verbose`."""
+    text = "More details, and tracebacks of internal errors."
+    option = click.option("-v", "--verbose", is_flag=True, expose_value=False, callback=_keep_verbose, help=text)
+    return option(command)
+
+
+def _keep_verbose(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+    ctx.meta[_VERBOSE] = value
+
+
+def is_verbose() -> bool:
+    """Whether the command that runs was given `-v`."""
+    return bool(click.get_current_context().meta.get(_VERBOSE))
 
 
 def threads_option(command: F) -> F:

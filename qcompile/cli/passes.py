@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @click.argument("name", required=False)
 @json_option
 def passes(name: str | None, json_file: Path | None) -> None:
-    """List the passes in running order, or say what the pass NAME does."""
+    """List the passes in running order, or explain one."""
     from qcompile.cli.near import check_name
     from qcompile.cli.output import show
     from qcompile.pipeline import Pipeline
@@ -41,7 +41,7 @@ def passes(name: str | None, json_file: Path | None) -> None:
 
 def _facts(stage: str, entry: Pass) -> dict[str, Any]:
     documentation = inspect.getdoc(type(entry)) or ""
-    fields = dataclasses.fields(entry) if dataclasses.is_dataclass(entry) else ()
+    fields: tuple[dataclasses.Field[Any], ...] = dataclasses.fields(entry) if dataclasses.is_dataclass(entry) else ()
     return {
         "stage": stage,
         "name": entry.name,

@@ -41,10 +41,9 @@ class _Lines:
             self._next[phase] = done
             return
         step = max(1, math.ceil(total / LINES))
-        due = self._next.get(phase, step)
-        if done >= due or (done == total and due <= total):
+        if done >= self._next.get(phase, step):
             click.echo(f"{phase}: {done}/{total}", err=True)
-            self._next[phase] = done - done % step + step if done < total else total + 1
+            self._next[phase] = total + 1 if done >= total else min(done - done % step + step, total)
 
 
 @contextmanager
@@ -58,15 +57,17 @@ def _bars() -> Iterator[Progress]:
         bars.MofNCompleteColumn(),
         bars.TimeRemainingColumn(elapsed_when_finished=True),
     )
-    tasks: dict[str, bars.TaskID] = {}
     # What a command prints on stdout meanwhile must not end up on stderr.
     with bars.Progress(
         *columns, console=Console(stderr=True), transient=True, redirect_stdout=False, redirect_stderr=False
     ) as display:
+        current = ("", display.add_task("", total=None))
 
         def show(phase: str, done: int, total: int | None) -> None:
-            if phase not in tasks:
-                tasks[phase] = display.add_task(phase, total=total)
-            display.update(tasks[phase], completed=done, total=total)
+            nonlocal current
+            if phase != current[0]:  # one bar: a phase that begins ends the one before
+                display.remove_task(current[1])
+                current = (phase, display.add_task(phase, total=total))
+            display.update(current[1], completed=done, total=total)
 
         yield show

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @click.argument("name", required=False)
 @json_option
 def targets(name: str | None, json_file: Path | None) -> None:
-    """List the targets, or show what the target NAME computes on integers."""
+    """List the targets, or what one computes on integers."""
     from qcompile.cli.near import check_name
     from qcompile.cli.output import show
     from qcompile.report.text import listing

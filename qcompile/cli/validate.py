@@ -45,7 +45,6 @@ def validate(
     threads: int,
     json_file: Path | None,
     quiet: bool,
-    verbose: bool,
 ) -> None:
     """Compare the outputs of INT8 with those of FP32 on data."""
     from qcompile import api

@@ -18,7 +18,7 @@ from qcompile.ir.graphs import (
 )
 from qcompile.ir.load import Source, load_model
 from qcompile.ir.names import Names
-from qcompile.ir.opset import CONTRIB, MINIMUM_OPSET, declare, opset
+from qcompile.ir.opset import CONTRIB, MINIMUM_OPSET, declare, lowest_runtime, opset
 from qcompile.ir.quantized import quantized_form
 from qcompile.ir.save import save_model, to_proto, weight_bytes, write_bytes
 
@@ -34,6 +34,7 @@ __all__ = [
     "graphs",
     "is_op",
     "load_model",
+    "lowest_runtime",
     "nodes",
     "opset",
     "quantized_form",

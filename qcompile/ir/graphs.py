@@ -70,11 +70,11 @@ def rank(value: ir.Value | None) -> int | None:
 
 
 def static_shape(value: ir.Value | None) -> tuple[int, ...] | None:
-    """The shape as integers, or None where any dimension is unknown or symbolic."""
+    """The shape as integers, or None where any dimension is unknown or symbolic (some exporters write -1 for it)."""
     if value is None or value.shape is None:
         return None
-    dims = tuple(value.shape)
-    return tuple(d for d in dims if isinstance(d, int)) if all(isinstance(d, int) for d in dims) else None
+    dims = tuple(d for d in value.shape if isinstance(d, int) and d >= 0)
+    return dims if len(dims) == len(value.shape) else None
 
 
 def sole_consumer(value: ir.Value) -> ir.Node | None:

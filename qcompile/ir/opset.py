@@ -26,3 +26,14 @@ def declare(model: ir.Model) -> None:
     identifiers = [onnx.helper.make_opsetid(domain, version) for domain, version in imports.items()]
     lowest = onnx.helper.find_min_ir_version_for(identifiers, ignore_unknown=True)
     model.ir_version = max(model.ir_version, lowest)
+
+
+_RUNTIME_FOR_OPSET = {21: "1.18", 22: "1.21", 23: "1.23", 24: "1.23"}
+"""First onnxruntime release that knows an opset (its documentation, "ONNX Runtime compatibility")."""
+
+
+def lowest_runtime(model: ir.Model) -> str:
+    """The lowest onnxruntime and IR version that load the model, for people."""
+    version = opset(model) or MINIMUM_OPSET
+    release = _RUNTIME_FOR_OPSET.get(max(version, MINIMUM_OPSET))
+    return f"onnxruntime >= {release or 'the first that knows opset ' + str(version)}, IR version {model.ir_version}"

@@ -30,8 +30,6 @@ class Context:
     plan: Plan | None = None
     observed: Sequence[str] | None = None
     """Names of the values whose range is needed; None: not decided yet."""
-    ranges: Mapping[str, tuple[float, float]] | None = None
-    """Observed (low, high) by value name."""
     feed: Feed | None = None
     """A feed on which rewrites may be proven."""
     run: Runner | None = None

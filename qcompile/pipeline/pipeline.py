@@ -19,9 +19,9 @@ STAGES = ("canonicalize", "observe", "repair", "quantize", "lower")
 
 _NEEDS: dict[str, Callable[[Context], bool]] = {
     "canonicalize": lambda context: True,
-    "observe": lambda context: context.ranges is None,
-    "repair": lambda context: context.plan is not None and context.ranges is not None,
-    "quantize": lambda context: context.plan is not None and context.ranges is not None,
+    "observe": lambda context: context.plan is None,
+    "repair": lambda context: context.plan is not None,
+    "quantize": lambda context: context.plan is not None,
     "lower": lambda context: context.plan is not None and context.plan.format == "qoperator",
 }
 
@@ -100,7 +100,7 @@ class Pipeline:
     def run(self, model: ir.Model, context: Context, hooks: Sequence[Hook] = ()) -> tuple[ir.Model, Trace]:
         """Run every stage whose needs the context meets, on the model itself.
 
-        Without a plan it stops after observe; without ranges nothing is quantized. Returns the model and the trace.
+        Without a plan it stops after observe; with one there is nothing to observe. Returns the model and the trace.
         """
         steps = []
         for stage, step in self.entries:

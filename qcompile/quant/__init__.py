@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from qcompile.quant.bias import fit_weight_scale, quantize_bias
 from qcompile.quant.entropy import entropy_range
+from qcompile.quant.fidelity import Comparison, OutputFidelity
 from qcompile.quant.histogram import Histogram
 from qcompile.quant.mse import mse_range
 from qcompile.quant.observers import (
@@ -24,11 +25,13 @@ __all__ = [
     "OBSERVERS",
     "UINT8",
     "WEIGHT_INT8",
+    "Comparison",
     "EntropyObserver",
     "Histogram",
     "MinMaxObserver",
     "MseObserver",
     "Observer",
+    "OutputFidelity",
     "PercentileObserver",
     "QuantParams",
     "Scheme",

@@ -235,7 +235,8 @@ def _passes(trace: Trace) -> tuple[PassFacts, ...]:
 
 def as_json(facts: object) -> dict[str, Any]:
     """Facts as a dict that JSON can hold, with the version that wrote them."""
-    assert is_dataclass(facts) and not isinstance(facts, type)
+    assert is_dataclass(facts)
+    assert not isinstance(facts, type)
     return {"qcompile": __version__, **{key: _plain(value) for key, value in asdict(facts).items()}}
 
 

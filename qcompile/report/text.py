@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from rich.console import Group, RenderableType
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -21,11 +20,8 @@ _OUTPUTS, _REASONS, _NODES, _WARNINGS, _OPS = 4, 4, 3, 3, 12
 
 def compiled(facts: CompileFacts) -> RenderableType:
     """What happened, what stayed float and why, size, fidelity, where the file is, what to do next."""
-    if facts.status == "already-quantized":
-        return _whole(f"{facts.model} is quantized already: nothing was done, {facts.output} is an exact copy of it")
-    if facts.status == "nothing-to-quantize":
-        said = f"nothing to quantize in {facts.model}: {facts.output} is an exact copy of it"
-        return Group(_whole(said), *_reasons("float", facts.stayed_float), *_warnings(facts.warnings))
+    if facts.status != "compiled":
+        return Group(_whole(_copied(facts)), *_reasons("float", facts.stayed_float))
     return Group(
         _whole(_headline(facts), "bold"),
         _line("size", _sizes(facts.size_before, facts.size_after)),
@@ -89,6 +85,11 @@ def listing(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> RenderableT
     for row in rows:
         table.add_row(*(Text(one_line(cell)) for cell in row))
     return table
+
+
+def _copied(facts: CompileFacts) -> str:
+    why = f" ({'; '.join(facts.warnings)})" if facts.warnings else ""
+    return f"{facts.model}: {facts.status.replace('-', ' ')}{why}; {facts.output} is an exact copy of it"
 
 
 def _headline(facts: CompileFacts) -> str:
@@ -187,10 +188,10 @@ def _whole(text: str, style: str = "") -> RenderableType:
 
 
 def _table(*titles: str, numbers: bool = True) -> Table:
-    """Columns between the first and the last are numbers, to the right."""
+    """Without lines; columns behind the first are to the right where they hold numbers."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for index, title in enumerate(titles):
-        inner = numbers and 0 < index
+        inner = numbers and index > 0
         table.add_column(title, justify="right" if inner else "left", overflow="fold")
     return table
 

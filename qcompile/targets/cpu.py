@@ -43,12 +43,18 @@ def _gemm_axis(facts: NodeFacts) -> int:
     return 0 if facts.attributes.get("transB") else 1
 
 
+def _bounds_are_constant(facts: NodeFacts) -> bool:
+    return all(i in facts.constants for i in (1, 2) if facts.has(i))
+
+
 MOVES = {
+    "Clip": OpEntry(Role.MOVE, needs=((_bounds_are_constant, "bounds are computed"),)),
     "DepthToSpace": OpEntry(Role.MOVE),
     "Expand": OpEntry(Role.MOVE),
     "Flatten": OpEntry(Role.MOVE),
     "Gather": OpEntry(Role.MOVE),
     "MaxPool": OpEntry(Role.MOVE, needs=((_has_no_indices, "column-major indices"),)),
+    "Relu": OpEntry(Role.MOVE),
     "Reshape": OpEntry(Role.MOVE),
     "Resize": OpEntry(Role.MOVE, needs=((_is_nearest, "only nearest neighbours move 8-bit values unchanged"),)),
     "Slice": OpEntry(Role.MOVE),

@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+from qcompile.verify.fidelity import check_finite, compare
 from qcompile.verify.readback import surprises
 from qcompile.verify.runnable import check_runnable
-from qcompile.verify.steps import StepError, step_errors
+from qcompile.verify.steps import StepError, check_steps, step_errors
 from qcompile.verify.work import multiply_adds
 
-__all__ = ["StepError", "check_runnable", "multiply_adds", "step_errors", "surprises"]
+__all__ = [
+    "StepError",
+    "check_finite",
+    "check_runnable",
+    "check_steps",
+    "compare",
+    "multiply_adds",
+    "step_errors",
+    "surprises",
+]

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import onnx_ir as ir
 
+from qcompile.errors import ModelError
 from qcompile.ir import constant, is_op
 from qcompile.pipeline import Feed
 from qcompile.runtime import Session
@@ -57,6 +58,17 @@ def step_errors(reference: ir.Model, lowered: ir.Model, feed: Feed, threads: int
         op_type = _unit_op(maker)
         errors.append(StepError(name, op_type, int(steps.max()), float(np.mean(steps > 0))))
     return errors
+
+
+def check_steps(reference: ir.Model, lowered: ir.Model, feed: Feed, threads: int = 1) -> None:
+    """Raises ModelError, naming the worst value, if the lowered model parts from its reference by more than ties."""
+    broken = [e for e in step_errors(reference, lowered, feed, threads) if not e.is_within_contract]
+    if broken:
+        worst = max(broken, key=lambda error: (error.steps, error.share))
+        raise ModelError(
+            f"integer kernel of {worst.op_type} parts from its reference at {worst.value!r} "
+            f"(up to {worst.steps} steps on {100 * worst.share:.2f} % of the values); exclude that node"
+        )
 
 
 _EXPECTED = "__expected"

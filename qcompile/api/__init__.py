@@ -1,0 +1,20 @@
+"""The compiler as functions."""
+
+from __future__ import annotations
+
+from qcompile.api.compilation import compile
+from qcompile.api.inspection import Inspection, inspect
+from qcompile.api.results import CompileResult, NodeReport
+from qcompile.api.validation import ValidationReport, validate
+from qcompile.runtime import speed_ratio
+
+__all__ = [
+    "CompileResult",
+    "Inspection",
+    "NodeReport",
+    "ValidationReport",
+    "compile",
+    "inspect",
+    "speed_ratio",
+    "validate",
+]

@@ -1,0 +1,64 @@
+"""What the functions return: results and reports as data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import onnx_ir as ir
+
+from qcompile.ir import save_model, write_bytes
+from qcompile.pipeline import Trace
+from qcompile.plan import Plan, Reason
+from qcompile.quant import OutputFidelity
+
+
+@dataclass(frozen=True)
+class NodeReport:
+    """What became of one compute node of the canonical graph."""
+
+    name: str
+    op_type: str
+    integer: bool
+    macs: int
+    reason: Reason | None = None
+
+
+@dataclass
+class CompileResult:
+    """The compiled model and everything that is known about it."""
+
+    status: str
+    """`compiled`, `already-quantized` or `nothing-to-quantize`."""
+    model: ir.Model
+    plan: Plan | None = None
+    trace: Trace = field(default_factory=Trace)
+    operators: tuple[NodeReport, ...] = ()
+    fidelity: tuple[OutputFidelity, ...] = ()
+    samples: int = 0
+    held_back: int = 0
+    size_before: int = 0
+    size_after: int = 0
+    warnings: tuple[str, ...] = ()
+    requires: str = ""
+    exact_on: tuple[str, ...] = ()
+    original: Callable[[], bytes] | None = None
+    """Gives the bytes of the source where nothing was to be done: they are copied."""
+
+    @property
+    def stayed_float(self) -> list[tuple[str, Reason]]:
+        """Name and reason of every compute node that stayed float."""
+        return [(node.name, node.reason) for node in self.operators if node.reason is not None]
+
+    @property
+    def sqnr_db(self) -> float:
+        """Signal to quantization noise of the lowest output, in dB; inf where nothing was quantized."""
+        return min((output.sqnr_db for output in self.fidelity), default=float("inf"))
+
+    def save(self, path: str | Path) -> None:
+        """Write the model; a byte copy of the source where nothing was to be done."""
+        if self.original is not None:
+            write_bytes(Path(path), self.original())
+        else:
+            save_model(self.model, path)

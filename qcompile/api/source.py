@@ -1,0 +1,40 @@
+"""What the user gave: the model with the bytes that it was read from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import onnx
+import onnx_ir as ir
+
+from qcompile.ir import Source, load_model, to_proto
+
+
+@dataclass(frozen=True)
+class OpenedSource:
+    """A loaded model, its name for messages, and how to copy it byte for byte."""
+
+    model: ir.Model
+    name: str
+    path: Path | None
+    size: int
+
+    def content(self) -> bytes:
+        """The bytes of the source."""
+        return self.path.read_bytes() if self.path else to_proto(self.model).SerializeToString(deterministic=True)
+
+
+def open_source(source: Source) -> OpenedSource:
+    """Load and check a model. Raises ModelError."""
+    model = load_model(source)
+    if isinstance(source, str | Path):
+        path = Path(source)
+        return OpenedSource(model, str(source), path, path.stat().st_size + _external_size(model))
+    proto = source if isinstance(source, onnx.ModelProto) else to_proto(model)
+    return OpenedSource(model, "the model", None, proto.ByteSize())
+
+
+def _external_size(model: ir.Model) -> int:
+    tensors = (v.const_value for v in model.graph.initializers.values())
+    return sum(t.nbytes for t in tensors if isinstance(t, ir.ExternalTensor))

@@ -1,0 +1,55 @@
+"""Validating: one model's outputs held against another's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from qcompile.api.source import open_source
+from qcompile.calibrate import input_specs, open_feeds
+from qcompile.errors import ModelError
+from qcompile.ir import Source
+from qcompile.quant import OutputFidelity
+from qcompile.runtime import Session
+from qcompile.verify import compare
+
+
+@dataclass(frozen=True)
+class ValidationReport:
+    """How near one model's outputs are to another's on the same feeds."""
+
+    outputs: tuple[OutputFidelity, ...]
+    samples: int
+
+    @property
+    def sqnr_db(self) -> float:
+        """Signal to noise of the lowest output, in dB."""
+        return min((output.sqnr_db for output in self.outputs), default=float("inf"))
+
+    @property
+    def agreement(self) -> float | None:
+        """Lowest share of equal decisions; None where no output is one."""
+        return min((o.agreement for o in self.outputs if o.agreement is not None), default=None)
+
+
+def validate(
+    reference: Source,
+    candidate: Source,
+    *,
+    data: Any,
+    max_samples: int | None = None,
+    preprocess: str | None = None,
+    threads: int = 1,
+) -> ValidationReport:
+    """Compare two models on data: SQNR, cosine, largest difference and equal decisions of every output.
+
+    `data` is any form of DATA. Raises QCompileError in one line where a model or the data cannot be used, or the
+    models have different inputs or outputs.
+    """
+    left, right = open_source(reference).model, open_source(candidate).model
+    for what, a, b in (("inputs", left.graph.inputs, right.graph.inputs), ("outputs", left.graph.outputs, right.graph.outputs)):
+        if [v.name for v in a] != [v.name for v in b]:
+            raise ModelError(f"{what} differ between {reference} and {candidate}; they are not forms of one model")
+    feeds = open_feeds(data, input_specs(left), preprocess=preprocess, max_samples=max_samples)
+    outputs = compare(Session(left, threads=threads), Session(right, threads=threads), feeds)
+    return ValidationReport(outputs, len(feeds))

@@ -1,0 +1,58 @@
+"""Comparing two models from the command line."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+
+Run = Callable[..., Result]
+
+pytestmark = pytest.mark.usefixtures("folder")
+
+
+@pytest.fixture
+def models(qcompile_: Run) -> list[str]:
+    assert qcompile_("model.onnx", "--calib", "data", "-q").exit_code == 0
+    return ["model.onnx", "model.int8.onnx"]
+
+
+def test_table_and_verdict(models: list[str], qcompile_: Run) -> None:
+    result = qcompile_("validate", *models, "--data", "data", "--min-sqnr", "5", "--min-agreement", "50")
+    title, row, verdict = result.stdout.splitlines()
+    assert result.exit_code == 0
+    assert title.split() == ["output", "SQNR", "cosine", "max", "abs", "agreement"]
+    assert row.startswith("logits ")
+    assert verdict.startswith("met: SQNR >= 5 dB and agreement >= 50.0%; the worst output is at ")
+    assert verdict.endswith(" over 8 samples")
+
+
+def test_json_says_the_same(models: list[str], qcompile_: Run) -> None:
+    facts = json.loads(qcompile_("validate", *models, "--data", "data", "--max-samples", "4", "--json", "-").stdout)
+    assert (facts["reference"], facts["candidate"], facts["samples"]) == (*models, 4)
+    assert facts["outputs"][0]["sqnr_db"] == facts["sqnr_db"]
+
+
+def test_below_the_budget_is_exit_3(models: list[str], qcompile_: Run) -> None:
+    result = qcompile_("validate", *models, "--data", "data", "--min-sqnr", "200", "-q")
+    assert (result.exit_code, result.stdout) == (3, "")
+    assert result.stderr.startswith("error: SQNR of 'logits' is ")
+
+
+def test_a_model_is_exactly_itself(qcompile_: Run) -> None:
+    shutil.copy("model.onnx", "same.onnx")
+    result = qcompile_("validate", "model.onnx", "same.onnx", "--data", "data", "--min-sqnr", "1000")
+    assert result.exit_code == 0
+    assert " exact " in result.stdout
+
+
+@pytest.mark.parametrize("pair", [("model.onnx", "nope.onnx"), ("nope.onnx", "model.onnx")])
+def test_missing_model_is_one_line(pair: tuple[str, str], qcompile_: Run) -> None:
+    result = qcompile_("validate", *pair, "--data", "data", "-q")
+    assert result.exit_code == 1
+    assert result.stderr.startswith("error: no model in nope.onnx")
+    assert not Path("nope.onnx").exists()

@@ -1,0 +1,154 @@
+"""Text: one screen that says what the facts say, whatever names a model has."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from qcompile.plan import Code, Reason
+from qcompile.report.data import CompileFacts, compile_facts, inspect_facts, validate_facts
+from qcompile.report.text import compiled as compiled_text
+from qcompile.report.text import inspected, listing, passes_run, validated
+from qcompile.report.words import megabytes, number, one_line, short
+
+Make = Callable[..., Any]
+Render = Callable[..., list[str]]
+
+LINES, COLUMNS = 24, 100
+
+
+def facts_of(result: Any, then: str = "qcompile validate m.onnx m.int8.onnx --data data/") -> CompileFacts:
+    return compile_facts(result, model="m.onnx", output="out/m.int8.onnx", min_sqnr=None, then=then)
+
+
+def test_summary(compiled: Make, rendered: Render) -> None:
+    assert rendered(compiled_text(facts_of(compiled()))) == [
+        "m.int8.onnx: 28 of 31 compute nodes on integers, 99.8 % of the multiply-adds",
+        "size      900.0 kB -> 250.0 kB (3.6 times smaller)",
+        "fidelity  on 16 of 128 samples, held back from calibration",
+        "          boxes: SQNR 21.5 dB",
+        "          logits: SQNR 38.2 dB, same largest entry 100.0 %",
+        "float     2  no-integer-kernel  softmax_1, erf_2: the target has no integer kernel for this operator",
+        "          1  excluded           head: an option or a rule excludes it; drop the option that names it",
+        "runs on   onnxruntime >= 1.22, IR version 10; integers are exact on x86-64 with VNNI, arm64",
+        "warning   one thing to know",
+        "file      out/m.int8.onnx",
+        "next      qcompile validate m.onnx m.int8.onnx --data data/",
+    ]
+
+
+def test_summary_of_a_large_model_fits_one_screen(compiled: Make, make: Make, rendered: Render) -> None:
+    name = "/backbone/features/features.{}/block/block.{}/Conv_quant_friendly"
+    reasons = [
+        make("Node")(name.format(i, j), "Conv", False, 10, Reason(code, "detail"))
+        for i, code in enumerate(list(Code)[:6])
+        for j in range(40)
+    ]
+    outputs = tuple(make("Fidelity")(f"output_{i}", 20.0 + i, agreement=0.9) for i in range(12))
+    result = compiled(operators=tuple(reasons), fidelity=outputs, warnings=("a warning " * 8,))
+    lines = rendered(compiled_text(facts_of(result)))
+    assert len(lines) <= LINES
+    assert max(map(len, lines)) <= COLUMNS
+    assert "and 8 more outputs, all nearer" in "\n".join(lines)
+    assert any(line.split()[:2] == ["80", "others"] for line in lines)
+
+
+def test_command_to_copy_is_never_broken(compiled: Make, rendered: Render) -> None:
+    then = f"qcompile validate {'deep/' * 40}m.onnx m.int8.onnx --data data/"
+    assert rendered(compiled_text(facts_of(compiled(), then)))[-1] == f"next      {then}"
+
+
+@pytest.mark.parametrize(
+    ("status", "said"), [("already-quantized", "already quantized"), ("nothing-to-quantize", "nothing to quantize")]
+)
+def test_one_line_where_nothing_was_done(status: str, said: str, make: Make, rendered: Render) -> None:
+    facts = facts_of(make("Compiled")(status=status, warnings=("because",)))
+    assert rendered(compiled_text(facts)) == [f"m.onnx: {said} (because); out/m.int8.onnx is an exact copy of it"]
+
+
+def test_nothing_to_quantize_says_node_by_node_why(compiled: Make, rendered: Render) -> None:
+    nodes = compiled().operators[-3:]
+    lines = rendered(compiled_text(facts_of(compiled(status="nothing-to-quantize", operators=nodes))))
+    assert len(lines) == 3
+    assert lines[1].startswith("float     2  no-integer-kernel")
+
+
+def test_names_cannot_write_to_the_terminal(compiled: Make, make: Make, rendered: Render) -> None:
+    evil = "a\x1b[31m\r\n[bold]b[/bold]"
+    node = make("Node")(evil, "Conv", False, 0, Reason(Code.EXCLUDED))
+    text = "\n".join(rendered(compiled_text(facts_of(compiled(operators=(node,), warnings=(evil,))))))
+    assert "\x1b" not in text
+    assert text.count("a\\x1b[31m [bold]b[/bold]") == 2
+
+
+def test_small_print_of_fidelity(compiled: Make, make: Make, rendered: Render) -> None:
+    fidelity = (make("Fidelity")("a", math.inf), make("Fidelity")("b", math.nan))
+    text = "\n".join(rendered(compiled_text(facts_of(compiled(fidelity=fidelity, held_back=5, samples=5)))))
+    assert "fidelity  on 5 of 5 samples\n" in text
+    assert "a: SQNR exact" in text
+    assert "b: SQNR not finite" in text
+
+
+def test_passes_say_where_they_declined(compiled: Make, rendered: Render) -> None:
+    lines = rendered(passes_run(facts_of(compiled())))
+    assert lines[1].split() == ["fold-batchnorm", "0.250", "9"]
+    assert lines[2].endswith("head: a rewrite saw its pattern but declined (alpha is 2)")
+
+
+@pytest.mark.parametrize(
+    ("min_sqnr", "verdict"),
+    [
+        (None, "the worst output is at 21.5 dB over 128 samples"),
+        (20, "met: SQNR >= 20 dB; the worst output is at 21.5 dB over 128 samples"),
+        (30, "missed: SQNR of 'boxes' is 21.5 dB, below 30 dB"),
+    ],
+)
+def test_validation(make: Make, rendered: Render, min_sqnr: float | None, verdict: str) -> None:
+    report = make("Validated")((make("Fidelity")("logits", 38.0, agreement=0.995), make("Fidelity")("boxes", 21.5)))
+    facts = validate_facts(report, reference="a", candidate="b", min_sqnr=min_sqnr, min_agreement=None)
+    title, *rows, last = rendered(validated(facts))
+    assert title.split() == ["output", "SQNR", "cosine", "max", "abs", "agreement"]
+    assert [row.split() for row in rows] == [
+        ["boxes", "21.5", "dB", "0.999000", "0.01", "-"],
+        ["logits", "38.0", "dB", "0.999000", "0.01", "99.5", "%"],
+    ]
+    assert last == verdict
+
+
+def test_inspection_fits_one_screen(make: Make, rendered: Render) -> None:
+    counts = {f"Op{i}": 1 for i in range(30)} | {"Conv": 27, "Softmax": 1}
+    lines = rendered(inspected(inspect_facts(make("Inspected")(make("NODES"), counts), model="m.onnx", target="cpu")))
+    assert lines[0] == "m.onnx: 58 nodes, float; 27 would compute on integers"
+    assert "size      901.5 kB, 224.00 k parameters" in lines
+    assert any(line.split() == ["Conv", "27", "27"] for line in lines)
+    assert lines[-1] == "and 20 more kinds of nodes"
+    assert len(lines) <= LINES
+
+
+def test_inspection_of_a_quantized_model(make: Make, rendered: Render) -> None:
+    inspection = make("Inspected")((), {"QLinearConv": 3}, quantized="QOperator")
+    lines = rendered(inspected(inspect_facts(inspection, model="m.onnx", target="cpu")))
+    assert lines[0] == "m.onnx: 3 nodes, quantized already (QOperator): compile copies it"
+
+
+def test_listing(rendered: Render) -> None:
+    assert rendered(listing(("name", "what"), [("a", "one"), ("long name", "[two]")])) == [
+        "name       what",
+        "a          one",
+        "long name  [two]",
+    ]
+
+
+def test_words() -> None:
+    assert [megabytes(size) for size in (0, 999, 1_500_000, 3_000_000_000)] == [
+        "0.0 kB",
+        "1.0 kB",
+        "1.50 MB",
+        "3.00 GB",
+    ]
+    assert [number(count) for count in (7, 1_500, 2_000_000)] == ["7", "1.50 k", "2.00 M"]
+    assert short("/a/long/path/to/Conv", 12) == "..th/to/Conv"
+    assert one_line("blank blank") == "blank blank"
