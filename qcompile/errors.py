@@ -1,13 +1,13 @@
 """The error family. The message of an error is the one line that a user reads: WHAT in WHICH (WHY); TRY.
 
-    QCompileError          exit code 1: the input cannot be used
-    ├── ModelError         the model: unreadable, invalid, unknown operators, NaN weights
-    ├── CalibrationError   the data: wrong names, shapes or types, unreadable files, NaN
-    ├── TargetError        no such target, or it refuses the result
-    ├── PlanError          a plan that does not fit the model, or is no plan
-    ├── RecipeError        rules that cannot be read or match nothing
-    ├── OutputError        the result cannot be written
-    └── BudgetMissed       exit code 3: the result is on disk, but below what was asked for
+QCompileError          exit code 1: the input cannot be used
+├── ModelError         the model: unreadable, invalid, unknown operators, NaN weights
+├── CalibrationError   the data: wrong names, shapes or types, unreadable files, NaN
+├── TargetError        no such target, or it refuses the result
+├── PlanError          a plan that does not fit the model, or is no plan
+├── RecipeError        rules that cannot be read or match nothing
+├── OutputError        the result cannot be written
+└── BudgetMissed       exit code 3: the result is on disk, but below what was asked for
 """
 
 from __future__ import annotations

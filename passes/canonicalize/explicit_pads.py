@@ -98,9 +98,13 @@ def _same_total(node: ir.Node, axis: int, kernel: int) -> int | None:
 
 
 def _write(node: ir.Node, wanted: dict[str, int | tuple[int, ...]]) -> bool:
-    """Set the attributes; whether that changed anything."""
-    stale = {name: value for name, value in wanted.items() if attribute(node, name) != value}
+    """Set the attributes, all in the order of their names; whether that changed anything."""
     rule = node.attributes.pop("auto_pad", None)
-    for name, value in stale.items():
+    if rule is None and all(attribute(node, name) == value for name, value in wanted.items()):
+        return False
+    for name, value in wanted.items():
         node.attributes[name] = ir.AttrInt64(name, value) if isinstance(value, int) else ir.AttrInt64s(name, value)
-    return bool(stale) or rule is not None
+    ordered = sorted(node.attributes.items())
+    node.attributes.clear()
+    node.attributes.update(ordered)
+    return True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -13,7 +14,7 @@ from onnxscript.optimizer import FOLDED_FROM_KEY, fold_constants
 
 from qcompile.ir import graphs, nodes, remove_dead, static_shape
 from qcompile.passes.canonicalize.interface import kept_interface
-from qcompile.passes.canonicalize.lift_constants import LiftConstants
+from qcompile.passes.canonicalize.lift_constants import lift_constant_nodes
 from qcompile.passes.canonicalize.name_nodes import NameNodes
 from qcompile.pipeline import Context, Pass, PassResult
 from qcompile.plan import Code, Reason
@@ -21,16 +22,29 @@ from qcompile.plan import Code, Reason
 GROWTH = 1 << 20
 """Bytes by which a folded constant may exceed what it is made of; an Expand can ask for any amount."""
 
-_ANY_SIZE = frozenset(
-    "Abs Add Cast CastLike Clip Concat ConstantOfShape Div Exp Expand Flatten Gather Identity Log Max Min Mul Neg Pow "
-    "Reciprocal Reshape Slice Split Sqrt Squeeze Sub Transpose Unsqueeze Where".split()
-)
-"""Operators whose cost is linear in what they read and write: they prepare weights of any size."""
+_ARITHMETIC = {
+    "Abs",
+    "Add",
+    "Clip",
+    "Div",
+    "Exp",
+    "Log",
+    "Max",
+    "Min",
+    "Mul",
+    "Neg",
+    "Pow",
+    "Reciprocal",
+    "Sqrt",
+    "Sub",
+}
+_MOVES = {"Concat", "Expand", "Flatten", "Gather", "Reshape", "Slice", "Squeeze", "Transpose", "Unsqueeze", "Where"}
+_LINEAR_TIME = _ARITHMETIC | _MOVES | {"Cast", "CastLike", "ConstantOfShape", "Identity"}
+"""Operators that prepare weights: at any size they cost no more than reading and writing."""
 
-_NEVER = frozenset(
-    "QuantizeLinear DequantizeLinear DynamicQuantizeLinear Bernoulli Dropout Multinomial "
-    "RandomNormal RandomNormalLike RandomUniform RandomUniformLike".split()
-)
+_RANDOM = {"Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike"}
+_QUANTIZE = {"QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear"}
+_NEVER = _RANDOM | _QUANTIZE | {"Dropout"}
 """Operators that mean more than their result, or have another one each time."""
 
 
@@ -65,7 +79,7 @@ class FoldConstants(Pass):
         for value in left_out:
             value.name = ""  # the library names them, and the runtime would then compute them
         _drop_provenance(model)
-        LiftConstants().run(model, context)
+        lift_constant_nodes(model)
         remove_dead(model)
         NameNodes().run(model, context)
         return PassResult(len(before - set(nodes(model))), declined)
@@ -81,7 +95,7 @@ def _should_fold(node: ir.Node) -> bool | None:
     made, read = _bytes(node.outputs), _bytes(node.inputs)
     if made is None or read is None or made > read + GROWTH:
         return False
-    return True if node.op_type in _ANY_SIZE and node.domain == "" else None
+    return True if node.op_type in _LINEAR_TIME and node.domain == "" else None
 
 
 def _bytes(values: Sequence[ir.Value | None]) -> int | None:
@@ -93,8 +107,8 @@ def _bytes(values: Sequence[ir.Value | None]) -> int | None:
         shape = static_shape(value)
         if shape is None or value.dtype is None or value.dtype == ir.DataType.STRING:
             return None
-        total += int(np.prod(shape, dtype=object)) * value.dtype.itemsize
-    return int(total)
+        total += math.prod(shape) * value.dtype.bitwidth // 8
+    return total
 
 
 def _drop_provenance(model: ir.Model) -> None:

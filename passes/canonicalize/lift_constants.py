@@ -37,17 +37,22 @@ class LiftConstants(Pass):
 
     def run(self, model: ir.Model, context: Context) -> PassResult:
         """Lift, in the main graph and in the bodies. Raises ModelError for a constant in sparse form."""
-        before = _count(model)
-        try:
-            LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0)(model)
-        except ValueError as error:
-            raise ModelError(f"unreadable Constant node in the model ({error}); export the value dense") from error
+        listed = sum(value.is_initializer() for graph in graphs(model) for value in graph.inputs)
+        lifted = lift_constant_nodes(model)
         RemoveInitializersFromInputsPass()(model)
         model.ir_version = max(model.ir_version, _UNLISTED_WEIGHTS)
-        return PassResult(before - _count(model))
+        return PassResult(listed + lifted)
 
 
-def _count(model: ir.Model) -> int:
-    """Constants that are no plain initializers."""
-    listed = sum(value.is_initializer() for graph in graphs(model) for value in graph.inputs)
-    return listed + sum(is_op(node, "Constant") for node in nodes(model))
+def lift_constant_nodes(model: ir.Model) -> int:
+    """Make initializers of the Constant nodes alone; returns how many."""
+    before = _constants(model)
+    try:
+        LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0)(model)
+    except ValueError as error:
+        raise ModelError(f"unreadable Constant node in the model ({error}); export the value dense") from error
+    return before - _constants(model)
+
+
+def _constants(model: ir.Model) -> int:
+    return sum(is_op(node, "Constant") for node in nodes(model))

@@ -54,9 +54,11 @@ class Linear:
         if node.op_type == "MatMul" and has_bias and self.rank != 2:
             return f"a MatMul of rank {self.rank} has no bias"
         weight, bias = self.weight, self.bias
-        if scale is not None:
-            weight, bias = self._cast(weight.astype(np.float64) * self._along_weight(scale)), bias * scale
-        bias = self._cast(bias if shift is None else bias + shift)
+        with np.errstate(over="ignore", invalid="ignore"):
+            if scale is not None:
+                weight = (weight.astype(np.float64) * self._along_weight(scale)).astype(weight.dtype)
+                bias = bias * scale
+            bias = (bias if shift is None else bias + shift).astype(weight.dtype)
         if not (np.isfinite(weight).all() and np.isfinite(bias).all()):
             return "the folded weights would not be finite"
         base = _base(node.inputs[1])
@@ -67,10 +69,6 @@ class Linear:
             node.attributes.pop("beta", None)
             node.op_type = "Gemm" if node.op_type == "MatMul" else node.op_type
         return True
-
-    def _cast(self, array: np.ndarray) -> np.ndarray:
-        with np.errstate(over="ignore"):
-            return array.astype(self.weight.dtype)
 
     def _along_weight(self, scale: np.ndarray) -> np.ndarray:
         """The scale in a form that broadcasts onto the weight."""

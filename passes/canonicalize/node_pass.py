@@ -46,7 +46,14 @@ class NodePass(Pass):
 
 
 def bypass(node: ir.Node, value: ir.Value) -> None:
-    """Let everything that reads the node's first output read `value`, and remove the node."""
-    assert node.graph is not None
-    replace_value(node.outputs[0], value)
-    node.graph.remove(node, safe=True)
+    """Let everything that reads the node's first output read `value`, and remove the node.
+
+    A graph output keeps the shape that the model declares for it, whatever was inferred for `value`.
+    """
+    old, graph = node.outputs[0], node.graph
+    assert graph is not None
+    places = [place for place, output in enumerate(graph.outputs) if output is old]
+    replace_value(old, value)
+    for place in places:
+        graph.outputs[place].type, graph.outputs[place].shape = old.type, old.shape
+    graph.remove(node, safe=True)

@@ -36,17 +36,22 @@ class NormalizeClip(NodePass):
     def visit(self, node: ir.Node, names: Names) -> Outcome:
         """Merge one node with the one before it, or bring it into its form."""
         limit = _limit(node)
-        if limit is None:
+        if limit is None or _merges_into_next(node):
             return False
-        before = _limit(limit.data.producer())
-        shared = before is not None and sole_consumer(limit.data) is None
-        if before is not None and not shared:
-            _write(node, limit.after(before), names)
+        merged = limit
+        while (before := _limit(merged.data.producer())) and sole_consumer(merged.data):
+            merged = merged.after(before)
+        needless = (limit.is_relu and node.op_type != "Relu") or (node.op_type == "Clip" and limit.has_vector_bound)
+        if merged is not limit or needless:
+            _write(node, merged, names)
             return True
-        if (limit.is_relu and node.op_type != "Relu") or (node.op_type == "Clip" and limit.has_vector_bound):
-            _write(node, limit, names)
-            return True
-        return f"{limit.data.name!r} is also read elsewhere" if shared else False
+        return f"{limit.data.name!r} is also read elsewhere" if before else False
+
+
+def _merges_into_next(node: ir.Node) -> bool:
+    """Whether the only reader of the result is a limit too: that one takes both, with the bounds as they are here."""
+    limit = _limit(sole_consumer(node.outputs[0]))
+    return limit is not None and limit.data is node.outputs[0]
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from onnx import version_converter
 from qcompile.errors import ModelError
 from qcompile.ir import MINIMUM_OPSET, declare, is_op, nodes, opset, to_proto
 from qcompile.passes.canonicalize.interface import drop_negative_dimensions
-from qcompile.passes.canonicalize.lift_constants import LiftConstants
+from qcompile.passes.canonicalize.lift_constants import lift_constant_nodes
 from qcompile.passes.canonicalize.name_nodes import NameNodes
 from qcompile.pipeline import Context, Pass, PassResult
 
@@ -55,7 +55,7 @@ class RaiseOpset(Pass):
         model.graph = _converted(model, self.opset)
         _put_back(old, model.graph)
         NameNodes().run(model, context)
-        LiftConstants().run(model, context)
+        lift_constant_nodes(model)
         declare(model)
         if expected is not None:
             _check_equal(model, expected, _outputs(model, context) or ())
@@ -129,7 +129,7 @@ class _Index:
     """Values by name, nodes by the name of their first output; names are unique in the whole model."""
 
     def __init__(self, graph: ir.Graph) -> None:
-        every = [g for g in (graph, *graph.subgraphs())]
+        every = (graph, *graph.subgraphs())
         self.nodes = {node.outputs[0].name: node for g in every for node in g if node.outputs}
         self.values = {value.name: value for g in every for value in (*g.inputs, *g.initializers.values())}
         self.values |= {value.name: value for g in every for node in g for value in node.outputs if value.name}

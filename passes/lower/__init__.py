@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from qcompile.passes.lower.clamp_integers import ClampIntegers
+from qcompile.passes.lower.fuse_hard_swish import FuseHardSwish
 from qcompile.passes.lower.fuse_qgemm import FuseQGemm
 from qcompile.passes.lower.fuse_qlinear_binary import FuseQLinearBinary
 from qcompile.passes.lower.fuse_qlinear_concat import FuseQLinearConcat
@@ -14,6 +15,7 @@ from qcompile.passes.lower.move_integers import MoveIntegers
 
 __all__ = [
     "ClampIntegers",
+    "FuseHardSwish",
     "FuseQGemm",
     "FuseQLinearBinary",
     "FuseQLinearConcat",

@@ -41,7 +41,8 @@ class ClampIntegers(Lowering):
         assert isinstance(graph, ir.Graph)
         codes = params.quantize(np.array(clamp_bounds(node), np.float32))
         bounds = [
-            names.initializer(graph, f"{node.name}_{side}", code) for side, code in zip(("low", "high"), codes, strict=True)
+            names.initializer(graph, f"{node.name}_{side}", code)
+            for side, code in zip(("low", "high"), codes, strict=True)
         ]
         emit(node, quantize.outputs[0], "Clip", [x.value, *bounds], domain="")
         return True

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from qcompile.passes.quantize.cancel_qdq import CancelQDQ
 from qcompile.passes.quantize.fold_weight_quantization import FoldWeightQuantization
 from qcompile.passes.quantize.insert_qdq import InsertQDQ
 from qcompile.passes.quantize.quantize_bias import QuantizeBias
 from qcompile.passes.quantize.remove_qdq import RemoveQDQ
 
-__all__ = ["FoldWeightQuantization", "InsertQDQ", "QuantizeBias", "RemoveQDQ"]
+__all__ = ["CancelQDQ", "FoldWeightQuantization", "InsertQDQ", "QuantizeBias", "RemoveQDQ"]

@@ -114,9 +114,7 @@ class _Inserter:
         return [quantize, dequantize]
 
     def _value(self, name: str, like: ir.Value, dtype: ir.DataType | None) -> ir.Value:
-        return ir.Value(
-            name=self.names.value(name), type=ir.TensorType(dtype or ir.DataType.FLOAT), shape=like.shape
-        )
+        return ir.Value(name=self.names.value(name), type=ir.TensorType(dtype or ir.DataType.FLOAT), shape=like.shape)
 
 
 def _hand_over_output(graph: ir.Graph, old: ir.Value, new: ir.Value, names: Names) -> None:

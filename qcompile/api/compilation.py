@@ -11,7 +11,7 @@ import onnx_ir as ir
 from qcompile import __version__
 from qcompile.api.results import CompileResult, NodeReport
 from qcompile.api.source import OpenedSource, open_source
-from qcompile.calibrate import Feeds, find_observer, input_specs, observe, open_feeds, split_feeds, synthetic_feeds
+from qcompile.calibrate import find_observer, input_specs, observe, open_feeds, split_feeds, synthetic_feeds
 from qcompile.decide import AUTOMATIC, Placement, candidate_plans, check_fits, known_ranges, place
 from qcompile.errors import TargetError
 from qcompile.ir import Source, lowest_runtime, nodes, quantized_form, to_proto
@@ -73,7 +73,15 @@ def compile(
     if bits != 8:
         raise TargetError(f"no {bits}-bit weights yet; use bits=8")
     request = _Request(
-        find_target(target), format, observer, exclude, plan, pipeline or Pipeline.default(), threads, verify_each, hooks
+        find_target(target),
+        format,
+        observer,
+        exclude,
+        plan,
+        pipeline or Pipeline.default(),
+        threads,
+        verify_each,
+        hooks,
     )
     source = open_source(model)
     check_runnable(source.model)
@@ -81,7 +89,7 @@ def compile(
         return copied(source, "already-quantized", f"the model is quantized already ({form} form)")
     specs = input_specs(source.model)
     if calib is not None:
-        feeds = open_feeds(calib, specs, preprocess=preprocess, max_samples=max_samples)
+        feeds: Sequence[Feed] = open_feeds(calib, specs, preprocess=preprocess, max_samples=max_samples)
     else:
         feeds = synthetic_feeds(specs, SYNTHETIC_SAMPLES, seed, input_shapes)
     result = _Compilation(source, feeds, request, progress or _quiet).run()
@@ -110,14 +118,16 @@ class _Request:
         if self.format == "auto":
             return formats[0]
         if self.format not in formats:
-            raise TargetError(f"no format {self.format!r} for target {self.target.name} (it takes {', '.join(formats)})")
+            raise TargetError(
+                f"no format {self.format!r} for target {self.target.name} (it takes {', '.join(formats)})"
+            )
         return self.format
 
 
 class _Compilation:
     """One compile, from the loaded model to the checked result."""
 
-    def __init__(self, source: OpenedSource, feeds: Feeds, request: _Request, progress: Progress) -> None:
+    def __init__(self, source: OpenedSource, feeds: Sequence[Feed], request: _Request, progress: Progress) -> None:
         self.source, self.request, self.progress = source, request, progress
         self.calibration, self.held_back = split_feeds(feeds)
         self.samples = len(feeds)
@@ -158,9 +168,7 @@ class _Compilation:
         observed, trace = request.pipeline.stage("observe").run(self.model.clone(), self.context)
         self.trace += trace
         observer = find_observer(request.observer) if request.observer else AUTOMATIC
-        seen = observe(
-            observed, names, self.calibration, observer, threads=request.threads, progress=self.progress
-        )
+        seen = observe(observed, names, self.calibration, observer, threads=request.threads, progress=self.progress)
         plans = list(candidate_plans(placement, known, seen, request.target, request.emitted_format()))
         return plans[0] if len(plans) == 1 else max(plans, key=self._sqnr_db)
 
@@ -185,7 +193,7 @@ class _Compilation:
         fidelity = self._fidelity(self.model)
         check_finite(fidelity)
         surprising = surprises(self.model, plan, target, threads)
-        self.model.metadata_props |= {"qcompile.version": __version__, "qcompile.plan.sha256": sha256(plan)}
+        self.model.metadata_props.update({"qcompile.version": __version__, "qcompile.plan.sha256": sha256(plan)})
         proto = to_proto(self.model)
         return CompileResult(
             status="compiled",

@@ -64,7 +64,9 @@ def _placed(model: ir.Model, target: str) -> tuple[NodeReport, ...]:
 
 
 def _signature(value: ir.Value) -> str:
-    shape = "?" if value.shape is None else ",".join(str(d) if isinstance(d, int) else d.value or "?" for d in value.shape)
+    shape = (
+        "?" if value.shape is None else ",".join(str(d) if isinstance(d, int) else d.value or "?" for d in value.shape)
+    )
     dtype = value.dtype.name.lower() if value.dtype else "?"
     return f"{value.name}: {dtype}[{shape}]"
 

@@ -47,7 +47,10 @@ def validate(
     models have different inputs or outputs.
     """
     left, right = open_source(reference).model, open_source(candidate).model
-    for what, a, b in (("inputs", left.graph.inputs, right.graph.inputs), ("outputs", left.graph.outputs, right.graph.outputs)):
+    for what, a, b in (
+        ("inputs", left.graph.inputs, right.graph.inputs),
+        ("outputs", left.graph.outputs, right.graph.outputs),
+    ):
         if [v.name for v in a] != [v.name for v in b]:
             raise ModelError(f"{what} differ between {reference} and {candidate}; they are not forms of one model")
     feeds = open_feeds(data, input_specs(left), preprocess=preprocess, max_samples=max_samples)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import numpy as np
 import onnx_ir as ir
@@ -22,7 +22,7 @@ Progress = Callable[[str, int, int | None], None]
 def observe(
     model: ir.Model,
     names: Sequence[str],
-    feeds: Iterable[Feed],
+    feeds: Collection[Feed],
     observer: type[Observer],
     *,
     threads: int = 1,
@@ -34,13 +34,12 @@ def observe(
     """
     session = Session(model, threads=threads)
     observers: dict[str, Observer] = {name: observer() for name in names}
-    total = len(feeds) if hasattr(feeds, "__len__") else None
     for number, feed in enumerate(feeds):
         values = dict(feed) | dict(zip(session.outputs, session.run(feed), strict=True))
         for name in names:
             observers[name] = _observed(observers[name], name, number, values)
         if progress is not None:
-            progress("calibrate", number + 1, total)
+            progress("calibrate", number + 1, len(feeds))
     return observers
 
 

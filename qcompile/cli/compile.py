@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from qcompile.cli.command import Command
+from qcompile.cli.files import STDOUT, check_apart
 from qcompile.cli.options import (
     FILE,
     data_options,
@@ -88,10 +89,15 @@ def compile_(
     """Compile MODEL to 8-bit integers; this is what `qcompile MODEL` does."""
     if calib and no_calib:
         raise click.UsageError("--calib and --no-calib exclude each other")
-    if print_after and json_file == Path("-"):
+    if print_after and json_file == STDOUT:
         raise click.UsageError("--print-after and --json - would both write to stdout")
     output = output or model.with_name(f"{model.stem}.int8.onnx")
-    _check_files({"MODEL": model, "--plan": plan_file}, {"-o": output, "--save-plan": save_plan, "--json": json_file})
+    if output.suffix != ".onnx":
+        raise click.UsageError(f"-o {output} does not end in .onnx")
+    check_apart(
+        {"MODEL": model, "--calib": calib, "--plan": plan_file},
+        {"-o": output, "--save-plan": save_plan, "--json": json_file},
+    )
 
     from qcompile import api, plan
     from qcompile.cli.output import say, show, write_text
@@ -128,26 +134,10 @@ def compile_(
     then = _next(model, output, calib, preprocess)
     facts = data.compile_facts(result, model=str(model), output=str(output), min_sqnr=min_sqnr, then=then)
     show(text.compiled(facts), data.as_json(facts), json_file, quiet=quiet)
-    if is_verbose() and not quiet and json_file != Path("-"):
+    if is_verbose() and not quiet and json_file != STDOUT:
         say(text.passes_run(facts))
-    if min_sqnr is not None and facts.sqnr_db is not None and not facts.sqnr_db >= min_sqnr:
-        worst = facts.fidelity[0].name
-        raise BudgetMissed(
-            f"SQNR of output {worst!r} is {facts.sqnr_db:.1f} dB, below --min-sqnr {min_sqnr:g}; {output} is written"
-        )
-
-
-def _check_files(read: dict[str, Path | None], written: dict[str, Path | None]) -> None:
-    """No file is written over one that is read, and none twice."""
-    if written["-o"] and written["-o"].suffix != ".onnx":
-        raise click.UsageError(f"-o {written['-o']} does not end in .onnx")
-    taken = {str(path.resolve()): option for option, path in read.items() if path}
-    for option, path in written.items():
-        if path is None or path == Path("-"):
-            continue
-        other = taken.setdefault(str(path.resolve()), option)
-        if other != option:
-            raise click.UsageError(f"{option} {path} is also {other}")
+    if miss := data.budget_miss(facts):
+        raise BudgetMissed(f"{miss}; {output} is written")
 
 
 def _hooks(print_after: tuple[str, ...], save_after: tuple[tuple[str, str], ...]) -> list[Hook]:

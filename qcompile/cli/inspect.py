@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from qcompile.cli.command import Command
+from qcompile.cli.files import check_apart
 from qcompile.cli.options import FILE, json_option, quiet_option, verbose_option
 
 
@@ -18,6 +19,8 @@ from qcompile.cli.options import FILE, json_option, quiet_option, verbose_option
 @verbose_option
 def inspect(model: Path, target: str, json_file: Path | None, quiet: bool) -> None:
     """Show what MODEL is, and what would compute on integers."""
+    check_apart({"MODEL": model}, {"--json": json_file})
+
     from qcompile import api
     from qcompile.cli.output import show
     from qcompile.report import data, text

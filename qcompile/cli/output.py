@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from qcompile.cli.files import STDOUT
 from qcompile.errors import OutputError
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
 WIDTH = 100
-STDOUT = Path("-")
 
 
 def show(text: RenderableType, data: dict[str, Any], json_file: Path | None, *, quiet: bool = False) -> None:
@@ -30,7 +30,10 @@ def show(text: RenderableType, data: dict[str, Any], json_file: Path | None, *, 
 
 
 def say(text: RenderableType) -> None:
-    """Print on stdout, at most 100 columns wide but for lines that are to be copied."""
+    """Print on stdout: a string as it is, all else at most 100 columns wide but for lines that are to be copied."""
+    if isinstance(text, str):
+        click.echo(text)
+        return
     from rich.console import Console
 
     console = Console(highlight=False, markup=False, emoji=False)

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from qcompile.cli.command import Command
+from qcompile.cli.files import check_apart
 from qcompile.cli.options import (
     FILE,
     data_options,
@@ -47,6 +48,8 @@ def validate(
     quiet: bool,
 ) -> None:
     """Compare the outputs of INT8 with those of FP32 on data."""
+    check_apart({"FP32": fp32, "INT8": int8, "--data": samples}, {"--json": json_file})
+
     from qcompile import api
     from qcompile.cli.output import show
     from qcompile.errors import BudgetMissed

@@ -10,7 +10,16 @@ from qcompile.decide.facts import node_facts
 from qcompile.decide.placement import Placement, Unit
 from qcompile.ir import constant
 from qcompile.plan import Form, Plan
-from qcompile.quant import QuantParams, Scheme, fit_weight_scale, params_from_range, weight_params
+from qcompile.quant import (
+    QuantParams,
+    Scheme,
+    fit_weight_scale,
+    hard_sigmoid_params,
+    knee_steps,
+    params_from_range,
+    params_with_knee,
+    weight_params,
+)
 from qcompile.targets import Role, Target
 
 Range = tuple[float, float]
@@ -33,6 +42,7 @@ def make_plan(placement: Placement, ranges: Mapping[str, Range], target: Target,
     scheme = activation_scheme(target)
     joined = _join_like_ranges(placement, dict(ranges))
     by_group = {name: params_from_range(*joined[name], scheme) for name in placement.observed}
+    by_group |= _on_knees(placement, joined, scheme)
     plan = Plan(target=target.name, format=format_, nodes=dict(placement.nodes))
     plan.values = {value: by_group[group] for value, group in placement.groups.items()}
     for unit in placement.units:
@@ -55,6 +65,21 @@ def _join_like_ranges(placement: Placement, ranges: dict[str, Range]) -> dict[st
             if name in owned and high - low >= LIKE_RANGES * (hull[1] - hull[0]):
                 ranges[name] = hull
     return ranges
+
+
+def _on_knees(placement: Placement, ranges: Mapping[str, Range], scheme: Scheme) -> dict[str, QuantParams]:
+    """Parameters of the inputs of piecewise functions, their knees on codes; and of a hard-sigmoid's output."""
+    found: dict[str, QuantParams] = {}
+    for unit in placement.units:
+        if unit.entry.knee is None:
+            continue
+        knee = unit.entry.knee(node_facts(unit.node))
+        group = placement.groups[unit.activations[0].name or ""]
+        params = found.setdefault(group, params_with_knee(*ranges[group], knee, scheme))
+        steps = knee_steps(params, knee)
+        if unit.node.op_type == "HardSigmoid" and steps is not None:
+            found[placement.groups[unit.outputs[0].name or ""]] = hard_sigmoid_params(params, knee, steps)
+    return found
 
 
 def _constant_params(unit: Unit, plan: Plan, scheme: Scheme) -> dict[tuple[str, int], QuantParams]:
@@ -86,4 +111,3 @@ def _weight(unit: Unit, plan: Plan) -> QuantParams:
     bound = 255.0 * 127.0 * products
     scale = fit_weight_scale(params.scale, bias.reshape(-1), x_scale, bound)
     return QuantParams(scale, params.zero_point, params.axis)
-

@@ -84,26 +84,28 @@ def sole_consumer(value: ir.Value) -> ir.Node | None:
 
 
 def replace_value(old: ir.Value, new: ir.Value) -> None:
-    """Let everything that reads `old` read `new`, keeping the names of inputs and outputs.
+    """Let everything that reads `old` read `new`, keeping the names of inputs, initializers and outputs.
 
     A graph output keeps its name: `new` takes it over where it is free to (produced by a node of the same graph and
-    no output itself), else an Identity is put between. A graph input or initializer is never renamed.
+    no output itself), else an Identity is put between. An output that is itself an input or initializer stays as it
+    is, and only what reads it changes.
     """
+    _carry_type(old, new)
     if not old.is_graph_output():
-        _carry_type(old, new)
         old.replace_all_uses_with(new)
         return
-    producer, graph = new.producer(), old.graph
-    assert graph is not None
-    if producer is None or producer.graph is not graph or new.is_graph_output():
-        bridge = ir.node("Identity", [new])
-        anchor = old.producer()
-        if anchor is not None and anchor.graph is graph:
-            graph.insert_after(anchor, bridge)
-        else:
-            graph.append(bridge)
+    made_by, graph = old.producer(), old.graph
+    if made_by is None or graph is None:
+        for node, index in list(old.uses()):
+            node.replace_input_with(index, new)
+        return
+    producer = new.producer()
+    same_graph = producer is not None and producer.graph is graph
+    if producer is None or not same_graph or new.is_graph_output():
+        bridge = ir.node("Identity", [new], name=f"{old.name}_identity")
+        graph.insert_after(producer if producer is not None and same_graph else made_by, bridge)
         new = bridge.outputs[0]
-    _carry_type(old, new)
+        _carry_type(old, new)
     name, old.name = old.name, None
     old.replace_all_uses_with(new, replace_graph_outputs=True)
     new.name = name
@@ -120,8 +122,18 @@ def remove_dead(model: ir.Model) -> None:
     for graph in reversed(list(graphs(model))):
         for node in reversed(graph):
             if not any(v.uses() or v.is_graph_output() for v in node.outputs):
+                _detach_bodies(node)
                 graph.remove(node, safe=True)
     for graph in graphs(model):
         for name, value in list(graph.initializers.items()):
             if not value.uses() and not value.is_graph_output() and not value.is_graph_input():
                 del graph.initializers[name]
+
+
+def _detach_bodies(node: ir.Node) -> None:
+    """Let the bodies of a node that goes read nothing: what they captured may be dead as well."""
+    for body in bodies(node):
+        for inner in body:
+            _detach_bodies(inner)
+            for index in range(len(inner.inputs)):
+                inner.replace_input_with(index, None)

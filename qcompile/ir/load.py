@@ -150,8 +150,9 @@ def _check_external(tensor: TensorProto, name: str, folder: Path | None) -> None
 
 
 def _bytes(tensor: TensorProto) -> int:
-    bits = int(ir.DataType(tensor.data_type).bitwidth)
-    return (math.prod(tensor.dims) * bits + 7) // 8
+    bits: int = ir.DataType(tensor.data_type).bitwidth
+    elements: int = math.prod(tensor.dims)
+    return (elements * bits + 7) // 8
 
 
 def _check_weights(model: ir.Model, name: str) -> None:

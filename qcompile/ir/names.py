@@ -36,7 +36,9 @@ class Names:
     def initializer(self, graph: ir.Graph, wish: str, array: np.ndarray) -> ir.Value:
         """A new initializer of the graph that holds the array, under a fresh name."""
         tensor = ir.tensor(array, name=self.value(wish))
-        value = ir.Value(name=tensor.name, type=ir.TensorType(tensor.dtype), shape=tensor.shape, const_value=tensor)
+        value = ir.Value(
+            name=tensor.name, type=ir.TensorType(tensor.dtype), shape=ir.Shape(array.shape), const_value=tensor
+        )
         graph.register_initializer(value)
         return value
 

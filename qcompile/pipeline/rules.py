@@ -9,6 +9,7 @@ Walled off here, each held by a test that would notice its repair:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import onnx_ir as ir
@@ -86,12 +87,13 @@ class _GuardedRule(RewriteRule):
         if any(output not in made for output in delta.new_outputs):
             raise ValueError(f"rule {self.name} returns a value that it did not make; return op.Identity(value)")
         for value in delta.new_initializers:
-            value.name = self._names.value(value.name)
-            value.const_value.name = value.name
+            value.name = self._names.value(value.name or "constant")
+            if value.const_value is not None:
+                value.const_value.name = value.name
         self._name_nodes(delta.match.nodes, delta.new_nodes)
         return delta
 
-    def _name_nodes(self, old: list[ir.Node], new: list[ir.Node]) -> None:
+    def _name_nodes(self, old: Sequence[ir.Node], new: Sequence[ir.Node]) -> None:
         free = {node.op_type: node.name for node in old if node.name}
         last = old[0].name if old else None
         for node in new:

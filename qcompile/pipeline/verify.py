@@ -63,7 +63,9 @@ def _check_equal(step: Pass, before: list[np.ndarray], after: list[np.ndarray]) 
         return
     for old, new in zip(before, after, strict=True):
         if old.shape != new.shape or old.dtype != new.dtype:
-            raise ModelError(f"pass {step.name} changed an output from {old.dtype}{old.shape} to {new.dtype}{new.shape}")
+            raise ModelError(
+                f"pass {step.name} changed an output from {old.dtype}{old.shape} to {new.dtype}{new.shape}"
+            )
         if old.dtype.kind != "f" or not old.size:
             continue
         scale = float(np.max(np.abs(old))) or 1.0

@@ -50,7 +50,9 @@ def loads(text: str, where: str = "the plan") -> Plan:
             weights={(w["node"], int(w["input"])): _params_from_json(w) for w in data["weights"]},
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise PlanError(f"no readable plan in {where} ({type(error).__name__}: {error}); write one with --save-plan") from error
+        raise PlanError(
+            f"no readable plan in {where} ({type(error).__name__}: {error}); write one with --save-plan"
+        ) from error
 
 
 def load(path: str | Path) -> Plan:

@@ -6,6 +6,7 @@ from qcompile.quant.bias import fit_weight_scale, quantize_bias
 from qcompile.quant.entropy import entropy_range
 from qcompile.quant.fidelity import Comparison, OutputFidelity
 from qcompile.quant.histogram import Histogram
+from qcompile.quant.knee import hard_sigmoid_params, knee_steps, params_with_knee
 from qcompile.quant.mse import mse_range
 from qcompile.quant.observers import (
     OBSERVERS,
@@ -37,8 +38,11 @@ __all__ = [
     "Scheme",
     "entropy_range",
     "fit_weight_scale",
+    "hard_sigmoid_params",
+    "knee_steps",
     "mse_range",
     "params_from_range",
+    "params_with_knee",
     "percentile_range",
     "quantize_bias",
     "weight_params",

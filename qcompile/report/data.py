@@ -6,7 +6,7 @@ The field names are the keys of `--json`: docs/json.md lists them.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, is_dataclass
 from typing import Any
 
@@ -170,15 +170,24 @@ def validate_facts(
     outputs = _worst_first(report.outputs)
     sqnr = outputs[0].sqnr_db
     agreement = min((output.agreement for output in outputs if output.agreement is not None), default=None)
-    misses = []
-    if min_sqnr is not None and not sqnr >= min_sqnr:  # not `<`: NaN misses every budget
-        misses.append(f"SQNR of {outputs[0].name!r} is {sqnr:.1f} dB, below {min_sqnr:g} dB")
+    misses = [miss] if (miss := _sqnr_miss(outputs, min_sqnr)) else []
     if min_agreement is not None and (agreement is None or not agreement >= min_agreement):
         got = "no output has classes" if agreement is None else f"agreement is {agreement:.1%}"
         misses.append(f"{got}, below {min_agreement:.1%}")
     return ValidateFacts(
         reference, candidate, report.samples, outputs, sqnr, agreement, min_sqnr, min_agreement, tuple(misses)
     )
+
+
+def budget_miss(facts: CompileFacts) -> str | None:
+    """What is below what was asked for, as a sentence; None: nothing is. A copied model misses nothing."""
+    return _sqnr_miss(facts.fidelity, facts.min_sqnr_db)
+
+
+def _sqnr_miss(worst_first: Sequence[OutputFacts], min_sqnr: float | None) -> str | None:
+    if min_sqnr is None or not worst_first or worst_first[0].sqnr_db >= min_sqnr:  # NaN misses every budget
+        return None
+    return f"SQNR of output {worst_first[0].name!r} is {worst_first[0].sqnr_db:.1f} dB, below {min_sqnr:g} dB"
 
 
 def inspect_facts(inspection: Inspected, *, model: str, target: str) -> InspectFacts:

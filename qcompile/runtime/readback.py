@@ -32,9 +32,7 @@ def optimized_nodes(model: ir.Model, target: Target, threads: int = 1) -> list[o
     """Every node of the graph that the target's session really runs, bodies included. Raises ModelError."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "optimized.onnx"
-        Session(
-            model, threads=threads, providers=target.providers, config=target.session_config, optimized_path=path
-        )
+        Session(model, threads=threads, providers=target.providers, config=target.session_config, optimized_path=path)
         proto = onnx.load_model(path, load_external_data=False)
     return list(_nodes(proto.graph))
 

@@ -66,9 +66,9 @@ class Session:
         if isinstance(model, bytes):
             return model
         if isinstance(model, onnx.ModelProto):
-            return model.SerializeToString()
+            return bytes(model.SerializeToString())
         if weight_bytes(model) < _SERIALIZED_LIMIT:
-            return _embedded(model).SerializeToString()
+            return bytes(_embedded(model).SerializeToString())
         self._folder = tempfile.TemporaryDirectory()
         path = Path(self._folder.name) / "model.onnx"
         save_model(model, path)

@@ -10,7 +10,9 @@ _CLAMPS = ("Relu", "Clip")
 
 
 def _is_plain_gemm(facts: NodeFacts) -> bool:
-    return all(facts.attributes.get(name, 1.0) == 1.0 for name in ("alpha", "beta")) and not facts.attributes.get("transA")
+    return all(facts.attributes.get(name, 1.0) == 1.0 for name in ("alpha", "beta")) and not facts.attributes.get(
+        "transA"
+    )
 
 
 def _bias_is_constant(facts: NodeFacts) -> bool:
@@ -32,15 +34,23 @@ def _rank_is_known(facts: NodeFacts) -> bool:
 
 
 def _is_nearest(facts: NodeFacts) -> bool:
-    return facts.attributes.get("mode", "nearest") == "nearest" and "antialias" not in facts.attributes
+    return str(facts.attributes.get("mode", "nearest")) == "nearest" and "antialias" not in facts.attributes
 
 
 def _has_no_indices(facts: NodeFacts) -> bool:
-    return facts.attributes.get("storage_order", 0) == 0
+    return not facts.attributes.get("storage_order")
 
 
 def _gemm_axis(facts: NodeFacts) -> int:
     return 0 if facts.attributes.get("transB") else 1
+
+
+def _hard_sigmoid_knee(facts: NodeFacts) -> float:
+    return float(0.5 / facts.attributes.get("alpha", 0.2))
+
+
+def _is_centred(facts: NodeFacts) -> bool:
+    return bool(facts.attributes.get("beta", 0.5) == 0.5 and facts.attributes.get("alpha", 0.2) > 0)
 
 
 def _bounds_are_constant(facts: NodeFacts) -> bool:
@@ -101,6 +111,10 @@ TABLE = {
     "LeakyRelu": OpEntry(Role.ELEMENTWISE),
     "Sigmoid": OpEntry(Role.ELEMENTWISE, known_range=(0.0, 1.0)),
     "GlobalAveragePool": OpEntry(Role.ELEMENTWISE),
+    "HardSwish": OpEntry(Role.ELEMENTWISE, knee=lambda facts: 3.0),
+    "HardSigmoid": OpEntry(
+        Role.ELEMENTWISE, known_range=(0.0, 1.0), knee=_hard_sigmoid_knee, needs=((_is_centred, "not centred at 0.5"),)
+    ),
     "Concat": OpEntry(Role.JOIN, activations=None),
     **MOVES,
 }

@@ -66,6 +66,8 @@ class OpEntry:
     """Activation functions behind the op that its requantization clamps for free."""
     known_range: tuple[float, float] | None = None
     """Range of the output that mathematics gives; it is not observed."""
+    knee: Callable[[NodeFacts], float] | None = None
+    """For piecewise functions: the input's codes must hit 0 and both +-knee, then pieces are clamps of codes."""
     needs: tuple[Need, ...] = ()
 
 

@@ -29,4 +29,6 @@ def check_finite(fidelity: tuple[OutputFidelity, ...]) -> None:
     """Raises ModelError if an output of the result was not finite where the float model's is."""
     broken = next((output.name for output in fidelity if output.sqnr_db == float("-inf")), None)
     if broken is not None:
-        raise ModelError(f"output {broken!r} of the result is not finite or lost (quantization failed); nothing was written")
+        raise ModelError(
+            f"output {broken!r} of the result is not finite or lost (quantization failed); nothing was written"
+        )

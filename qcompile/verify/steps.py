@@ -21,7 +21,7 @@ ALLOWED_SHARE = 1e-3
 """At most one step on at most one value in a thousand: rounding ties, where float and integer arithmetic part.
 QLinearAdd and QLinearMul round ties differently by themselves, on up to 5 % of random codes."""
 
-TIES = frozenset({"Add", "Mul"})
+TIES = frozenset({"Add", "HardSwish", "Mul"})
 
 
 @dataclass(frozen=True)

@@ -77,7 +77,7 @@ def test_missed_budget_is_exit_3_with_the_result_on_disk(qcompile_: Run) -> None
     (line,) = result.stderr.splitlines()
     assert result.exit_code == 3
     assert line.startswith("error: SQNR of output 'logits' is ")
-    assert line.endswith("below --min-sqnr 200; model.int8.onnx is written")
+    assert line.endswith("below 200 dB; model.int8.onnx is written")
     assert Path("model.int8.onnx").exists()
     assert qcompile_("model.onnx", "--calib", "data", "--min-sqnr", "10").exit_code == 0
 

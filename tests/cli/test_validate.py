@@ -40,7 +40,7 @@ def test_json_says_the_same(models: list[str], qcompile_: Run) -> None:
 def test_below_the_budget_is_exit_3(models: list[str], qcompile_: Run) -> None:
     result = qcompile_("validate", *models, "--data", "data", "--min-sqnr", "200", "-q")
     assert (result.exit_code, result.stdout) == (3, "")
-    assert result.stderr.startswith("error: SQNR of 'logits' is ")
+    assert result.stderr.startswith("error: SQNR of output 'logits' is ")
 
 
 def test_a_model_is_exactly_itself(qcompile_: Run) -> None:

@@ -71,8 +71,8 @@ def test_json_holds_every_fact_and_no_word_that_json_lacks(compiled: Make, make:
     [
         (None, None, []),
         (21.5, 0.99, []),
-        (30, None, ["SQNR of 'boxes' is 21.5 dB, below 30 dB"]),
-        (30, 0.999, ["SQNR of 'boxes' is 21.5 dB, below 30 dB", "agreement is 99.5%, below 99.9%"]),
+        (30, None, ["SQNR of output 'boxes' is 21.5 dB, below 30 dB"]),
+        (30, 0.999, ["SQNR of output 'boxes' is 21.5 dB, below 30 dB", "agreement is 99.5%, below 99.9%"]),
     ],
 )
 def test_validation_is_held_against_what_was_asked_for(

@@ -103,7 +103,7 @@ def test_passes_say_where_they_declined(compiled: Make, rendered: Render) -> Non
     [
         (None, "the worst output is at 21.5 dB over 128 samples"),
         (20, "met: SQNR >= 20 dB; the worst output is at 21.5 dB over 128 samples"),
-        (30, "missed: SQNR of 'boxes' is 21.5 dB, below 30 dB"),
+        (30, "missed: SQNR of output 'boxes' is 21.5 dB, below 30 dB"),
     ],
 )
 def test_validation(make: Make, rendered: Render, min_sqnr: float | None, verdict: str) -> None:

@@ -35,7 +35,9 @@ def check_nodes(check_rewrite: Callable[..., PassResult]) -> CheckNodes:
             known = ", ".join([*weights, *filter(None, [values])])
             return f'<ir_version: 10, opset_import: ["": 21]> g {interface} <{known}> {{ {nodes} }}'
 
-        wanted = None if after is None else graph(after, [f"float[1] {n} = {{0}}" for n in _free(after, interface + values)])
+        wanted = (
+            None if after is None else graph(after, [f"float[1] {n} = {{0}}" for n in _free(after, interface + values)])
+        )
         return check_rewrite(step, graph(before, declared), wanted, **options, **arrays)
 
     return check

@@ -1,0 +1,22 @@
+"""Calibration: data in any form, the run that observes, samples held back."""
+
+from __future__ import annotations
+
+from qcompile.calibrate.observers import find_observer, observer_names
+from qcompile.calibrate.runner import observe
+from qcompile.calibrate.sources import Feeds, InputSpec, input_specs, open_feeds
+from qcompile.calibrate.split import FeedSubset, split_feeds
+from qcompile.calibrate.synthetic import synthetic_feeds
+
+__all__ = [
+    "FeedSubset",
+    "Feeds",
+    "InputSpec",
+    "find_observer",
+    "input_specs",
+    "observe",
+    "observer_names",
+    "open_feeds",
+    "split_feeds",
+    "synthetic_feeds",
+]

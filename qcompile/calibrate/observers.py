@@ -1,0 +1,27 @@
+"""Observers by name: the built-in ones, and those that packages register under the entry point `qcompile.observers`."""
+
+from __future__ import annotations
+
+from importlib.metadata import entry_points
+
+from qcompile.errors import CalibrationError
+from qcompile.quant import OBSERVERS, Observer
+
+ENTRY_POINT = "qcompile.observers"
+
+
+def observer_names() -> list[str]:
+    """Names of all observers, built-in ones first."""
+    return [*OBSERVERS, *(p.name for p in entry_points(group=ENTRY_POINT) if p.name not in OBSERVERS)]
+
+
+def find_observer(name: str) -> type[Observer]:
+    """The observer of this name. Raises CalibrationError, with the names that there are."""
+    if name in OBSERVERS:
+        return OBSERVERS[name]
+    for point in entry_points(group=ENTRY_POINT, name=name):
+        found = point.load()
+        if not (isinstance(found, type) and issubclass(found, Observer)):
+            raise CalibrationError(f"no observer in entry point {name!r} ({point.value} is no qcompile.quant.Observer)")
+        return found
+    raise CalibrationError(f"no observer {name!r}; there are {', '.join(observer_names())}")

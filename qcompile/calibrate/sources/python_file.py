@@ -1,0 +1,76 @@
+"""`FILE.py:FUNC`: a function that returns an iterable of feeds. The only code that is run, and only when named."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import NamedTuple
+
+from qcompile.errors import CalibrationError
+
+
+class FunctionName(NamedTuple):
+    """A function in a Python file."""
+
+    file: Path
+    function: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.function}"
+
+
+def function_name(text: str) -> FunctionName | None:
+    """What `FILE.py:FUNC` names; None for another text."""
+    found = re.fullmatch(r"(.+\.py):([^\W\d]\w*)", text)
+    return FunctionName(Path(found[1]), found[2]) if found else None
+
+
+def call(name: FunctionName) -> Iterator[object]:
+    """Run the file, call the function, and give what it returns one by one.
+
+    Raises CalibrationError in one line where the file or the function fails, also later, between samples.
+    """
+    module = _run(name)
+    function = getattr(module, name.function, None)
+    if not callable(function):
+        raise CalibrationError(f"no function {name.function!r} in {name.file}; define one that returns feeds")
+    try:
+        made = function()
+    except Exception as error:
+        raise CalibrationError(f"{name} failed ({_line(error)})") from error
+    if not isinstance(made, Iterable):
+        raise CalibrationError(f"{name} returned no feeds ({type(made).__name__}); return an iterable of dicts")
+    return _guarded(made, name)
+
+
+def _run(name: FunctionName) -> ModuleType:
+    module = ModuleType(f"qcompile_data_{name.file.stem}")
+    module.__file__ = str(name.file)
+    # Compiled here rather than imported: an import would leave a cache folder beside the user's file.
+    sys.modules[module.__name__] = module  # dataclasses look their module up
+    try:
+        exec(compile(name.file.read_bytes(), str(name.file), "exec"), vars(module))
+    except OSError as error:
+        raise CalibrationError(f"no data in {name} ({_line(error)}); check the path") from error
+    except Exception as error:
+        raise CalibrationError(f"{name.file} failed ({_line(error)})") from error
+    return module
+
+
+def _guarded(made: Iterable[object], name: FunctionName) -> Iterator[object]:
+    number = 0
+    try:
+        for sample in made:
+            yield sample
+            number += 1
+    except CalibrationError:
+        raise
+    except Exception as error:
+        raise CalibrationError(f"{name} failed at sample {number} ({_line(error)})") from error
+
+
+def _line(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}".partition("\n")[0]

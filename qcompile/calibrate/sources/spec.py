@@ -1,0 +1,114 @@
+"""What a model wants of a feed, and whether a feed is that: names, types, shapes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple, Protocol
+
+import numpy as np
+import onnx_ir as ir
+
+from qcompile.errors import CalibrationError, ModelError
+
+
+class InputSpec(NamedTuple):
+    """One input of a model. A dimension is a number, a symbol, or None (unknown); a shape of None has any rank."""
+
+    name: str
+    dtype: np.dtype
+    shape: tuple[int | str | None, ...] | None
+
+
+class Shaped(Protocol):
+    """An array, or what its header says."""
+
+    @property
+    def dtype(self) -> np.dtype: ...
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+
+
+class Form(NamedTuple):
+    """Type and shape of an array that was not read yet."""
+
+    dtype: np.dtype
+    shape: tuple[int, ...]
+
+
+def input_specs(model: ir.Model) -> list[InputSpec]:
+    """The inputs that a feed must give, in order: weights that are listed as inputs are left out.
+
+    Raises ModelError for an input that is no tensor of a known type.
+    """
+    return [_spec(value) for value in model.graph.inputs if value.name not in model.graph.initializers]
+
+
+def _spec(value: ir.Value) -> InputSpec:
+    if not isinstance(value.type, ir.TensorType):
+        raise ModelError(f"unusable input {value.name!r} (not a tensor: {value.type}); export the model with tensors")
+    shape = value.shape
+    dims = None if shape is None else tuple(d if isinstance(d, int) else d.value for d in shape)
+    return InputSpec(value.name or "", value.type.dtype.numpy(), dims)
+
+
+def check(specs: Sequence[InputSpec], arrays: Mapping[str, Shaped], where: str) -> None:
+    """Compare one sample with the model's inputs. `where` is the file or sample that a message names.
+
+    Raises CalibrationError for the first name, type or shape that does not fit.
+    """
+    wanted = [spec.name for spec in specs]
+    for spec in specs:
+        if spec.name not in arrays:
+            raise CalibrationError(f"no array for input {spec.name!r} in {where} (it holds {_listed(arrays)})")
+    for name in arrays:
+        if name not in wanted:
+            raise CalibrationError(f"unknown array {name!r} in {where} (the model's inputs: {_listed(wanted)})")
+    for spec in specs:
+        _check_one(spec, arrays[spec.name], where)
+
+
+def fit(specs: Sequence[InputSpec], arrays: Mapping[str, np.ndarray], where: str) -> dict[str, np.ndarray]:
+    """The sample as the model takes it: checked, cast where that is safe, in the order of the inputs."""
+    check(specs, arrays, where)
+    with np.errstate(over="ignore"):  # an infinity is reported by who observes it, with tensor and sample
+        return {spec.name: np.asarray(arrays[spec.name], dtype=spec.dtype, order="C") for spec in specs}
+
+
+def _check_one(spec: InputSpec, array: Shaped, where: str) -> None:
+    if not _castable(array.dtype, spec.dtype):
+        advice = "; convert it as the model was trained" if spec.dtype.kind == "f" else ""
+        raise CalibrationError(
+            f"wrong type of {spec.name!r} in {where} ({array.dtype}, the model wants {spec.dtype}){advice}"
+        )
+    if not fits(spec.shape, array.shape):
+        raise CalibrationError(
+            f"wrong shape of {spec.name!r} in {where} ({shown(array.shape)}, the model wants {shown(spec.shape or ())})"
+        )
+
+
+def _castable(given: np.dtype, wanted: np.dtype) -> bool:
+    """Between floats always, otherwise without loss; never from whole numbers to floats.
+
+    Raw pixels where a model expects scaled ones would give ranges that are wrong without a sign.
+    """
+    if given.kind == wanted.kind == "f":
+        return True
+    return np.can_cast(given, wanted, "safe") and (wanted.kind != "f")
+
+
+def fits(wanted: Sequence[int | str | None] | None, given: Sequence[int]) -> bool:
+    """Whether a shape has the rank and the fixed dimensions that are wanted."""
+    if wanted is None:
+        return True
+    return len(wanted) == len(given) and all(
+        not isinstance(want, int) or want == have for want, have in zip(wanted, given, strict=True)
+    )
+
+
+def shown(shape: Iterable[int | str | None]) -> str:
+    """A shape for messages: `[batch,3,?,32]`."""
+    return f"[{','.join('?' if dim is None else str(dim) for dim in shape)}]"
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(repr(name) for name in names) or "nothing"
