@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import onnx_ir as ir
 import onnxruntime as ort
 import pytest
 
+from qcompile.decide import known_ranges, make_plan, place
 from qcompile.ir import remove_dead, to_proto
-from qcompile.pipeline import Context, Pass, PassResult
+from qcompile.pipeline import Context, Pass, PassResult, Pipeline
+from qcompile.plan import Plan
+from qcompile.quant import QuantParams
+from qcompile.targets import Target, find_target
 
 Feed = Mapping[str, np.ndarray]
 CheckRewrite = Callable[..., PassResult]
@@ -89,4 +95,74 @@ def check_rewrite() -> CheckRewrite:
 
 def _graph_lines(lines: list[str]) -> list[str]:
     """Interface and nodes; header and declarations of intermediates aside."""
-    return [line for line in lines if "=>" in line or " = " in line and "(" in line]
+    return [line.removesuffix(" {") for line in lines if "=>" in line or (" = " in line and "(" in line)]
+
+
+@dataclass(frozen=True)
+class Quantized:
+    """One graph at every step of the way, with the feed that gave its ranges."""
+
+    canonical: ir.Model
+    plan: Plan
+    qdq: ir.Model
+    lowered: ir.Model
+    feed: Feed
+
+
+@pytest.fixture
+def quantize() -> Callable[..., Quantized]:
+    """`quantize(interface, nodes, target=..., ranges=..., exclude=..., **weights)`: place, plan by min-max, rewrite.
+
+    `interface` reads "(float[1,2] x) => (float[1,2] y)", `nodes` is ONNX text, weights are arrays or shapes of random
+    ones. `ranges` overrides what one random feed gives. int8 codes stay within 6 bits, so that machines without VNNI do
+    not saturate.
+    """
+
+    def quantize(
+        interface: str,
+        nodes: str,
+        *,
+        target: Target | None = None,
+        ranges: Mapping[str, tuple[float, float]] | None = None,
+        exclude: Sequence[str] = (),
+        **weights: np.ndarray | tuple[int, ...],
+    ) -> Quantized:
+        model, context = float_graph(interface, nodes, **weights), Context(target=target or find_target("cpu"))
+        stages = Pipeline.default()
+        Pipeline([("canonicalize", p) for p in stages if p.name in ("name-nodes", "infer-shapes")]).run(model, context)
+        placement = place(model, context.target, exclude)
+        feed = random_feed(model)
+        context.observed = placement.observed
+        observed, _ = stages.stage("observe").run(model.clone(), context)
+        seen = dict(feed) | dict(zip((v.name for v in observed.graph.outputs), run(observed, feed), strict=True))
+        found = {name: (float(seen[name].min()), float(seen[name].max())) for name in placement.observed}
+        found |= known_ranges(model, placement) | dict(ranges or {})
+        context.plan = plan = make_plan(placement, found, context.target, "qoperator")
+        plan.weights = {key: _six_bits(params) for key, params in plan.weights.items()}
+        qdq, _ = stages.stage("quantize").run(model.clone(), context)
+        lowered, _ = stages.stage("lower").run(qdq.clone(), context)
+        return Quantized(model, plan, qdq, lowered, feed)
+
+    return quantize
+
+
+def float_graph(interface: str, nodes: str, **weights: np.ndarray | tuple[int, ...]) -> ir.Model:
+    """A model of the newest supported opset; weights given by shape are normal numbers."""
+    rng = np.random.default_rng(1)
+    arrays = {
+        name: rng.normal(size=given).astype(np.float32) if isinstance(given, tuple) else given
+        for name, given in weights.items()
+    }
+    types = {"float32": "float"}
+    declared = [
+        f"{types.get(a.dtype.name, a.dtype.name)}[{','.join(map(str, a.shape))}] {n}".replace("[]", "")
+        for n, a in arrays.items()
+    ]
+    text = f'<ir_version: 10, opset_import: ["": 21]> g {interface} <{", ".join(declared)}> {{ {nodes} }}'
+    return parse(re.sub(r"<>", "", text), **arrays)
+
+
+def _six_bits(params: QuantParams) -> QuantParams:
+    """A weight's scales four times as wide; constant activations stay."""
+    is_weight = params.zero_point.dtype == np.int8 and not params.zero_point.any()
+    return QuantParams(params.scale * np.float32(4), params.zero_point, params.axis) if is_weight else params

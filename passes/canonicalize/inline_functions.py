@@ -55,7 +55,7 @@ class InlineFunctions(Pass):
 
 def _innermost_first(model: ir.Model) -> list[ir.OperatorIdentifier]:
     callees = {
-        identifier: {node.op_identifier() for node in function.all_nodes()} & model.functions.keys()
+        identifier: sorted({node.op_identifier() for node in function.all_nodes()} & model.functions.keys())
         for identifier, function in model.functions.items()
     }
     try:

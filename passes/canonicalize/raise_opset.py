@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import numpy as np
 import onnx
 import onnx_ir as ir
-from google.protobuf.message import EncodeError
 from onnx import version_converter
 
 from qcompile.errors import ModelError
@@ -87,7 +86,7 @@ def _converted(model: ir.Model, version: int) -> ir.Graph:
             value.const_value = ir.tensor(tensor.numpy(), dtype=tensor.dtype, name=name)  # not in another file
     try:
         graph = ir.from_proto(version_converter.convert_version(to_proto(light), version)).graph
-    except (RuntimeError, ValueError, EncodeError) as error:
+    except (RuntimeError, ValueError) as error:
         raise ModelError(f"cannot raise the model to opset {version} ({_culprit(error)}); export it again") from error
     while len(graph.inputs) > len(model.graph.inputs):
         weight = graph.inputs.pop()
@@ -115,6 +114,8 @@ def _put_back(old: ir.Graph, new: ir.Graph) -> None:
     for name in before.values.keys() & after.values.keys():
         was, now = before.values[name], after.values[name]
         now.doc_string = was.doc_string
+        if now.shape is None:  # behind an operator of another domain only the model can tell
+            now.type, now.shape = now.type or was.type, was.shape
         now.const_value = was.const_value if now.is_initializer() and was.is_initializer() else now.const_value
         _copy_metadata(was, now)
     for name in before.nodes.keys() & after.nodes.keys():

@@ -1,4 +1,4 @@
-"""Observers by name: the built-in ones, and those that packages register under the entry point `qcompile.observers`."""
+"""Observers by name: the built-in ones, and those that packages register under `qcompile.observers`."""
 
 from __future__ import annotations
 
@@ -12,11 +12,14 @@ ENTRY_POINT = "qcompile.observers"
 
 def observer_names() -> list[str]:
     """Names of all observers, built-in ones first."""
-    return [*OBSERVERS, *(p.name for p in entry_points(group=ENTRY_POINT) if p.name not in OBSERVERS)]
+    return [*OBSERVERS, *(point.name for point in entry_points(group=ENTRY_POINT) if point.name not in OBSERVERS)]
 
 
 def find_observer(name: str) -> type[Observer]:
-    """The observer of this name. Raises CalibrationError, with the names that there are."""
+    """The observer class of this name, which is made without arguments.
+
+    Raises CalibrationError, with the names that there are, if it is unknown or no Observer.
+    """
     if name in OBSERVERS:
         return OBSERVERS[name]
     for point in entry_points(group=ENTRY_POINT, name=name):

@@ -34,21 +34,23 @@ class RulePass(Pass):
 
     def run(self, model: ir.Model, context: Context) -> PassResult:
         """Apply the rules to the model and its bodies."""
-        present = {node.op_type for node in nodes(model)}
         names = Names(model)
         rules = [_GuardedRule(_make_rule(rule), names) for rule in self.rules]
-        rules = [rule for rule in rules if rule.root_op is None or rule.root_op in present]
-        if not rules:
-            return PassResult()
-        total = 0
-        while changes := int(RewriteRuleSet(rules).apply_to_model(model)):
+        total = changes = _apply(rules, model)
+        while changes and self.again:
+            changes = _apply(rules, model)
             total += changes
-            if not self.again:
-                break
         if total:
             remove_dead(model)
             declare(model)
         return PassResult(total, tuple(dict.fromkeys(entry for rule in rules for entry in rule.declined)))
+
+
+def _apply(rules: Sequence[_GuardedRule], model: ir.Model) -> int:
+    """One walk with the rules that can match; a walk may have made the op that another rule waits for."""
+    present = {node.op_type for node in nodes(model)}
+    live = [rule for rule in rules if rule.root_op is None or rule.root_op in present]
+    return int(RewriteRuleSet(live).apply_to_model(model)) if live else 0
 
 
 def _make_rule(rule_class: type[RewriteRuleClassBase]) -> RewriteRule:

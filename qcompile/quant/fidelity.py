@@ -1,102 +1,113 @@
-"""How near quantized outputs are to float ones, accumulated over any number of samples."""
+"""Fidelity of outputs: SQNR, cosine, largest error, agreement; streamed, in memory that does not grow."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from qcompile.errors import ModelError
+
+_CHUNK = 1 << 18
+"""Elements that are widened to float64 at a time."""
 
 
 @dataclass(frozen=True)
 class OutputFidelity:
-    """One output over all samples.
-
-    Attributes:
-        name: the output.
-        sqnr_db: 10 log10(sum of signal squared / sum of noise squared); inf where equal, -inf where not finite.
-        cosine: cosine of the angle between the outputs, all samples laid end to end.
-        max_abs: largest absolute difference.
-        agreement: share of equal decisions: argmax over the last axis of a float output, equal values of an integer
-            one; None where there is nothing to decide.
-    """
+    """How near one output is to the reference's, over all samples."""
 
     name: str
     sqnr_db: float
+    """10 log10(sum signal^2 / sum noise^2); inf: equal; -inf: noise on a zero signal, or not finite."""
     cosine: float
+    """Of all samples laid end to end, -1..1; 1 where both are zero, 0 where one is or is not finite."""
     max_abs: float
+    """Largest difference of two elements."""
     agreement: float | None
+    """Share, 0..1: of rows (last axis) with the largest entry in the same place; of equal elements for whole numbers;
+    None where an output has no row of two or more entries."""
 
 
-@dataclass
-class _Sums:
-    signal: float = 0.0
-    other: float = 0.0
-    product: float = 0.0
-    noise: float = 0.0
-    max_abs: float = 0.0
-    equal: int = 0
-    decisions: int = 0
-    finite: bool = True
-
-
-@dataclass
 class Comparison:
-    """Sums over samples, one set for each named output; memory does not grow with the samples."""
+    """Accumulates outputs sample by sample; sums in float64.
 
-    names: Sequence[str]
-    _sums: list[_Sums] = field(init=False)
+    Where both outputs hold the same infinity, or NaN, they are equal there; any other value that is not finite makes
+    the output's SQNR -inf.
+    """
 
-    def __post_init__(self) -> None:
-        self._sums = [_Sums() for _ in self.names]
+    def __init__(self, names: Sequence[str]) -> None:
+        self._outputs = [_Output(name) for name in names]
 
-    def update(self, reference: Sequence[Any], other: Sequence[Any]) -> None:
-        """Add one sample: outputs of both models in the order of `names`; what is no numeric tensor is passed over.
-
-        Raises:
-            ModelError: an output has another shape than its reference.
-        """
-        for name, sums, a, b in zip(self.names, self._sums, reference, other, strict=True):
-            if not isinstance(a, np.ndarray) or not isinstance(b, np.ndarray) or a.dtype.kind not in "fiub":
-                continue
-            if a.shape != b.shape:
-                raise ModelError(f"output {name!r} has shape {b.shape} instead of {a.shape}")
-            _add(sums, a, b)
+    def update(self, reference: Sequence[np.ndarray], other: Sequence[np.ndarray]) -> None:
+        """Add the outputs of one feed. Raises ModelError where number, shape or type of outputs forbid comparing."""
+        if not len(reference) == len(other) == len(self._outputs):
+            raise ModelError(f"outputs differ in number ({len(reference)} and {len(other)}); compare like models")
+        for output, wanted, got in zip(self._outputs, reference, other, strict=True):
+            output.update(np.asarray(wanted), np.asarray(got))
 
     def result(self) -> tuple[OutputFidelity, ...]:
-        """Fidelity of every output over what was added so far."""
-        return tuple(_fidelity(name, sums) for name, sums in zip(self.names, self._sums, strict=True))
+        """One entry an output, in the order of the names."""
+        return tuple(output.result() for output in self._outputs)
 
 
-def _add(sums: _Sums, a: npt.NDArray[Any], b: npt.NDArray[Any]) -> None:
-    decided = a.dtype.kind != "f" or (a.ndim >= 1 and a.shape[-1] >= 2)
-    if decided and a.size:
-        same = a.argmax(-1) == b.argmax(-1) if a.dtype.kind == "f" else a == b
-        sums.equal += int(np.count_nonzero(same))
-        sums.decisions += int(np.size(same))
-    x, y = a.astype(np.float64).ravel(), b.astype(np.float64).ravel()
-    known = np.isfinite(x)
-    sums.finite &= bool(np.isfinite(y[known]).all())
-    x, y = np.where(known, x, 0.0), np.where(known & np.isfinite(y), y, 0.0)
-    difference = x - y
-    sums.signal += float(x @ x)
-    sums.other += float(y @ y)
-    sums.product += float(x @ y)
-    sums.noise += float(difference @ difference)
-    sums.max_abs = max(sums.max_abs, float(np.abs(difference).max(initial=0.0)))
+class _Output:
+    """Running sums of one output."""
 
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.signal = self.noise = self.energy = self.product = self.max_abs = 0.0
+        self.decisions = self.agreed = 0
+        self.broken = False
 
-def _fidelity(name: str, sums: _Sums) -> OutputFidelity:
-    if not sums.finite or (sums.noise > 0 and sums.signal == 0):
-        sqnr_db = -math.inf
-    else:
-        sqnr_db = math.inf if sums.noise == 0 else 10 * math.log10(sums.signal / sums.noise)
-    norm = math.sqrt(sums.signal * sums.other)
-    cosine = sums.product / norm if norm else float(sums.noise == 0)
-    agreement = sums.equal / sums.decisions if sums.decisions else None
-    return OutputFidelity(name, sqnr_db, cosine, sums.max_abs, agreement)
+    def update(self, wanted: np.ndarray, got: np.ndarray) -> None:
+        if wanted.shape != got.shape:
+            raise ModelError(f"output {self.name!r} differs in shape ({list(wanted.shape)} and {list(got.shape)})")
+        for array in (wanted, got):
+            if array.dtype.kind not in "biuf":
+                raise ModelError(f"output {self.name!r} cannot be compared (it holds no numbers: {array.dtype})")
+        self._count_decisions(wanted, got)
+        wanted, got = wanted.reshape(-1), got.reshape(-1)
+        for start in range(0, wanted.size, _CHUNK):
+            piece = slice(start, start + _CHUNK)
+            self._add(wanted[piece].astype(np.float64), got[piece].astype(np.float64))
+
+    def _count_decisions(self, wanted: np.ndarray, got: np.ndarray) -> None:
+        if wanted.dtype.kind != "f":
+            same = wanted == got
+        elif wanted.ndim >= 2 and wanted.shape[-1] >= 2:
+            same = wanted.argmax(-1) == got.argmax(-1)
+        else:
+            return
+        self.decisions += same.size
+        self.agreed += int(same.sum())
+
+    def _add(self, wanted: np.ndarray, got: np.ndarray) -> None:
+        finite = np.isfinite(wanted) & np.isfinite(got)
+        if not finite.all():
+            self.broken |= not np.array_equal(wanted[~finite], got[~finite], equal_nan=True)
+            wanted, got = wanted[finite], got[finite]
+        error = got - wanted
+        self.signal += float(wanted @ wanted)
+        self.energy += float(got @ got)
+        self.product += float(wanted @ got)
+        self.noise += float(error @ error)
+        self.max_abs = max(self.max_abs, float(np.abs(error).max(initial=0.0)))
+
+    def result(self) -> OutputFidelity:
+        agreement = self.agreed / self.decisions if self.decisions else None
+        if self.broken:
+            return OutputFidelity(self.name, -math.inf, 0.0, math.inf, agreement)
+        return OutputFidelity(self.name, self._sqnr_db(), self._cosine(), self.max_abs, agreement)
+
+    def _sqnr_db(self) -> float:
+        if self.noise == 0:
+            return math.inf
+        return 10 * math.log10(self.signal / self.noise) if self.signal else -math.inf
+
+    def _cosine(self) -> float:
+        norms = math.sqrt(self.signal * self.energy)  # exact where both are the same
+        if norms == 0:
+            return float(self.signal == self.energy)
+        return max(-1.0, min(1.0, self.product / norms))

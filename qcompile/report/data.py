@@ -6,7 +6,7 @@ The field names are the keys of `--json`: docs/json.md lists them.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, is_dataclass
 from typing import Any
 
@@ -114,6 +114,9 @@ class OpFacts:
 
     op_type: str
     count: int
+    """In the file."""
+    computes: int
+    """Once the model is in canonical form, where some ops are folded away and others appear."""
     integer: int
     reasons: tuple[ReasonGroup, ...]
 
@@ -192,7 +195,7 @@ def _sqnr_miss(worst_first: Sequence[OutputFacts], min_sqnr: float | None) -> st
 
 def inspect_facts(inspection: Inspected, *, model: str, target: str) -> InspectFacts:
     """The facts of a model, op types by falling count."""
-    counts = sorted(inspection.op_counts.items(), key=lambda item: (-item[1], item[0]))
+    counts = {node.op_type: 0 for node in inspection.operators} | dict(inspection.op_counts)
     return InspectFacts(
         model=model,
         target=target,
@@ -204,13 +207,17 @@ def inspect_facts(inspection: Inspected, *, model: str, target: str) -> InspectF
         parameters=inspection.parameters,
         size=inspection.size,
         quantized=inspection.quantized,
-        ops=tuple(_op(name, count, inspection.operators) for name, count in counts),
+        ops=tuple(_op(name, count, inspection.operators) for name, count in _largest_first(counts)),
     )
+
+
+def _largest_first(counts: Mapping[str, int]) -> list[tuple[str, int]]:
+    return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
 
 
 def _op(op_type: str, count: int, operators: Iterable[Node]) -> OpFacts:
     nodes = [node for node in operators if node.op_type == op_type]
-    return OpFacts(op_type, count, sum(node.integer for node in nodes), reason_groups(nodes))
+    return OpFacts(op_type, count, len(nodes), sum(node.integer for node in nodes), reason_groups(nodes))
 
 
 def reason_groups(nodes: Iterable[Node]) -> tuple[ReasonGroup, ...]:

@@ -39,7 +39,7 @@ def compiled(facts: CompileFacts) -> RenderableType:
 
 def passes_run(facts: CompileFacts) -> RenderableType:
     """Pass by pass: time, changes, and where it saw its pattern but declined."""
-    table = _table("pass", "seconds", "changes", "declined")
+    table = _table("pass", "seconds", "changes", "declined", numbers=2)
     for step in facts.passes:
         declined = "; ".join(f"{short(node)}: {one_line(why)}" for node, why in step.declined[:_NODES])
         more = f" and {len(step.declined) - _NODES} more" if len(step.declined) > _NODES else ""
@@ -49,7 +49,7 @@ def passes_run(facts: CompileFacts) -> RenderableType:
 
 def validated(facts: ValidateFacts) -> RenderableType:
     """Every output's distance to the float model, worst first, and the verdict."""
-    table = _table("output", "SQNR", "cosine", "max abs", "agreement")
+    table = _table("output", "SQNR", "cosine", "max abs", "agreement", numbers=4)
     for output in facts.outputs:
         table.add_row(
             Text(short(output.name, 40)),
@@ -63,7 +63,7 @@ def validated(facts: ValidateFacts) -> RenderableType:
 
 def inspected(facts: InspectFacts) -> RenderableType:
     """What the model is, and op by op what the target would do."""
-    table = _table("op", "nodes", "integer", f"why not, on target {facts.target}")
+    table = _table("op", "nodes", "integer", f"stays float on target {facts.target}", numbers=2)
     for op in facts.ops[:_OPS]:
         table.add_row(Text(one_line(op.op_type)), str(op.count), str(op.integer), _why(op))
     rest = [f"and {len(facts.ops) - _OPS} more kinds of nodes"] if len(facts.ops) > _OPS else []
@@ -76,12 +76,13 @@ def inspected(facts: InspectFacts) -> RenderableType:
         _line("size", f"{megabytes(facts.size)}, {number(facts.parameters)} parameters"),
         table,
         *map(_whole, rest),
+        *_legend(facts.ops),
     )
 
 
 def listing(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> RenderableType:
     """A plain table."""
-    table = _table(*titles, numbers=False)
+    table = _table(*titles)
     for row in rows:
         table.add_row(*(Text(one_line(cell)) for cell in row))
     return table
@@ -94,7 +95,8 @@ def _copied(facts: CompileFacts) -> str:
 
 def _headline(facts: CompileFacts) -> str:
     nodes, macs = facts.nodes, facts.multiply_adds
-    share = f", {100 * macs.integer / macs.total:.1f} % of the multiply-adds" if macs.total else ""
+    tenths = 1000 * macs.integer // macs.total if macs.total else 0  # down: 100 % means all
+    share = f", {tenths / 10:.1f} % of the multiply-adds" if macs.total else ""
     return f"{Path(facts.output).name}: {nodes.integer} of {nodes.total} compute nodes on integers{share}"
 
 
@@ -163,7 +165,18 @@ def _state(facts: InspectFacts) -> str:
 
 
 def _why(op: OpFacts) -> Text:
-    return Text("; ".join(f"{len(group.nodes)} {group.code}: {group.text}" for group in op.reasons))
+    if not op.computes:
+        return Text("folded away", "dim")
+    return Text(", ".join(f"{len(group.nodes)} {group.code}" for group in op.reasons))
+
+
+def _legend(ops: Sequence[OpFacts]) -> list[RenderableType]:
+    """What the codes mean, the commonest first."""
+    totals: dict[tuple[str, str], int] = {}
+    for group in (group for op in ops for group in op.reasons):
+        totals[group.code, group.text] = totals.get((group.code, group.text), 0) + len(group.nodes)
+    commonest = sorted(totals, key=lambda key: -totals[key])[:_REASONS]
+    return [Text(f"{code}: {text}", "dim") for code, text in commonest]
 
 
 def _interface(label: str, values: Sequence[str]) -> list[RenderableType]:
@@ -187,12 +200,11 @@ def _whole(text: str, style: str = "") -> RenderableType:
     return Text(one_line(text), style, no_wrap=True, overflow="ignore")
 
 
-def _table(*titles: str, numbers: bool = True) -> Table:
-    """Without lines; columns behind the first are to the right where they hold numbers."""
+def _table(*titles: str, numbers: int = 0) -> Table:
+    """Without lines; so many columns behind the first hold numbers and stand to the right."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for index, title in enumerate(titles):
-        inner = numbers and index > 0
-        table.add_column(title, justify="right" if inner else "left", overflow="fold")
+        table.add_column(title, justify="right" if 0 < index <= numbers else "left", overflow="fold")
     return table
 
 

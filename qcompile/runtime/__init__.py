@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from qcompile.runtime.profile import Event, profile
 from qcompile.runtime.readback import FLOAT_OPS, INTEGER_OPS, optimized_nodes
-from qcompile.runtime.session import Runnable, Session, one_line, run_as_written, version
+from qcompile.runtime.session import Feed, Runnable, Session, one_line, run_as_written, version
 from qcompile.runtime.timing import speed_ratio
 
 __all__ = [
     "FLOAT_OPS",
     "INTEGER_OPS",
     "Event",
+    "Feed",
     "Runnable",
     "Session",
     "one_line",

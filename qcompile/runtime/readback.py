@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import onnx
 import onnx_ir as ir
 
 from qcompile.runtime.session import Session
-from qcompile.targets import Target
 
 INTEGER_OPS = frozenset(
     {
@@ -28,11 +28,17 @@ FLOAT_OPS = frozenset(
 """Ops with multiply-adds on floats."""
 
 
-def optimized_nodes(model: ir.Model, target: Target, threads: int = 1) -> list[onnx.NodeProto]:
-    """Every node of the graph that the target's session really runs, bodies included. Raises ModelError."""
+def optimized_nodes(
+    model: ir.Model,
+    *,
+    threads: int = 1,
+    providers: Sequence[str] = ("CPUExecutionProvider",),
+    config: Mapping[str, str] | None = None,
+) -> list[onnx.NodeProto]:
+    """Every node of the graph that such a session really runs, bodies included. Raises ModelError."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "optimized.onnx"
-        Session(model, threads=threads, providers=target.providers, config=target.session_config, optimized_path=path)
+        Session(model, threads=threads, providers=providers, config=config, optimized_path=path)
         proto = onnx.load_model(path, load_external_data=False)
     return list(_nodes(proto.graph))
 

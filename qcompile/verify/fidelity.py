@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection
 
 from qcompile.errors import ModelError
-from qcompile.pipeline import Feed
 from qcompile.quant import Comparison, OutputFidelity
-from qcompile.runtime import Session
+from qcompile.runtime import Feed, Session
 
 
 def compare(
@@ -27,8 +27,8 @@ def compare(
 
 def check_finite(fidelity: tuple[OutputFidelity, ...]) -> None:
     """Raises ModelError if an output of the result was not finite where the float model's is."""
-    broken = next((output.name for output in fidelity if output.sqnr_db == float("-inf")), None)
+    broken = next((output.name for output in fidelity if not math.isfinite(output.max_abs)), None)
     if broken is not None:
         raise ModelError(
-            f"output {broken!r} of the result is not finite or lost (quantization failed); nothing was written"
+            f"output {broken!r} of the result is not finite where the float model's is; nothing was written"
         )

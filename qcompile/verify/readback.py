@@ -17,7 +17,7 @@ def surprises(model: ir.Model, plan: Plan, target: Target, threads: int = 1) -> 
 
     Loads the model in the target's session; raises ModelError if it is refused.
     """
-    ran = optimized_nodes(model, target, threads)
+    ran = optimized_nodes(model, threads=threads, providers=target.providers, config=target.session_config)
     found: list[tuple[str, Reason]] = []
     integer = Counter(node.op_type for node in ran if node.op_type in INTEGER_OPS)
     written = Counter(node.op_type for node in nodes(model) if node.op_type in INTEGER_OPS)

@@ -13,8 +13,7 @@ import onnx_ir as ir
 
 from qcompile.errors import ModelError
 from qcompile.ir import constant, is_op
-from qcompile.pipeline import Feed
-from qcompile.runtime import Session
+from qcompile.runtime import Feed, Session
 
 ALLOWED_STEPS = 1
 ALLOWED_SHARE = 1e-3

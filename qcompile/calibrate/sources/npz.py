@@ -31,9 +31,8 @@ class Member:
             raise CalibrationError(f"pickled objects in {name!r} of {path} (they could run code); save plain arrays")
         self.nbytes = math.prod(self.form.shape) * self.form.dtype.itemsize
         if self.nbytes > LARGEST:
-            raise CalibrationError(
-                f"array {name!r} too large in {path} (its header claims {self.nbytes / 2**30:.0f} GiB); use smaller files"
-            )
+            claim = f"its header claims {self.nbytes / 2**30:.0f} GiB"
+            raise CalibrationError(f"array {name!r} too large in {path} ({claim}); split it into files")
 
     def read(self) -> np.ndarray:
         """The whole array."""

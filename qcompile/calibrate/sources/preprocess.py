@@ -1,4 +1,4 @@
-"""How a picture becomes an input: `resize=256,crop=224,mean=0.485/0.456/0.406,std=0.229/0.224/0.225,layout=nchw,rgb`."""
+"""How a picture becomes an input: `resize=256,crop=224,mean=0.485/0.456/0.406,std=0.229/0.224/0.225,layout=nchw`."""
 
 from __future__ import annotations
 
@@ -65,8 +65,8 @@ class Preprocess:
         pixels = pixels.reshape(*pixels.shape[:2], self.channels)
         if self.colors == "bgr":
             pixels = pixels[:, :, ::-1]
-        scaled = (pixels / np.float32(self.scale) - np.float32(self.mean)) / np.float32(self.std)
-        batch = scaled[None]
+        mean, std = np.array(self.mean, np.float32), np.array(self.std, np.float32)
+        batch = ((pixels / np.float32(self.scale) - mean) / std)[None]
         return np.ascontiguousarray(batch.transpose(0, 3, 1, 2) if self.layout == "nchw" else batch)
 
     def _resized(self, size: Size) -> Size:

@@ -47,7 +47,7 @@ def _spec(value: ir.Value) -> InputSpec:
     if not isinstance(value.type, ir.TensorType):
         raise ModelError(f"unusable input {value.name!r} (not a tensor: {value.type}); export the model with tensors")
     shape = value.shape
-    dims = None if shape is None else tuple(d if isinstance(d, int) else d.value for d in shape)
+    dims = None if shape is None else tuple(_dimension(d) for d in shape)
     return InputSpec(value.name or "", value.type.dtype.numpy(), dims)
 
 
@@ -112,3 +112,10 @@ def shown(shape: Iterable[int | str | None]) -> str:
 
 def _listed(names: Iterable[str]) -> str:
     return ", ".join(repr(name) for name in names) or "nothing"
+
+
+def _dimension(dim: int | ir.SymbolicDim) -> int | str | None:
+    """A declared dimension; some exporters write -1 where it is open."""
+    if isinstance(dim, int):
+        return dim if dim >= 0 else None
+    return dim.value

@@ -154,3 +154,12 @@ def test_nan_in_the_same_places_is_equal() -> None:
     feed = {"x": np.array([-1, 4], np.float32)}
     RaiseOpset().run(model, Context(run=run_as_written, feed=feed))
     assert opset(model) == MINIMUM_OPSET
+
+
+def test_declared_shapes_behind_foreign_operators_stay() -> None:
+    model = ir.from_onnx_text(
+        '<ir_version: 7, opset_import: ["": 11, "other": 1]> g (float[2] x) => (float[2] y) <float[7,N] t>'
+        " { t = other.Op(x) y = other.Op(t) }"
+    )
+    RaiseOpset().run(model, Context())
+    assert str(model.graph[0].outputs[0].shape) == "[7,N]"
