@@ -21,6 +21,7 @@ DEFAULT_ORDER: tuple[tuple[str, str], ...] = (
     ("canonicalize", "qcompile.passes.canonicalize.fold_batchnorm.FoldBatchNorm"),
     ("canonicalize", "qcompile.passes.canonicalize.fold_affine.FoldAffine"),
     ("observe", "qcompile.passes.observe.insert_observers.InsertObservers"),
+    ("repair", "qcompile.passes.repair.correct_bias.CorrectBias"),
     ("quantize", "qcompile.passes.quantize.insert_qdq.InsertQDQ"),
     ("quantize", "qcompile.passes.quantize.cancel_qdq.CancelQDQ"),
     ("quantize", "qcompile.passes.quantize.quantize_bias.QuantizeBias"),

@@ -7,8 +7,8 @@ from typing import ClassVar
 
 import onnx_ir as ir
 
-from qcompile.ir import Names
-from qcompile.passes.lower.integers import Lowering, dequantized, emit, plain_attributes, requantized
+from qcompile.ir import Names, attribute
+from qcompile.passes.lower.integers import Lowering, accumulator_bias, dequantized, emit, plain_attributes, requantized
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class FuseQGemm(Lowering):
     Before: `y_q = Q(Gemm(DQ(x_q), DQ(w_q), DQ(b_q)), sy, zy)`, or without Q
     After:  `y_q = com.microsoft.QGemm(x_q, sx, zx, w_q, sw, zw, b_q, sy, zy)`, or without sy and zy
 
-    alpha and beta are 1 and transA is 0, or the target's table had not let it pass.
+    Only with alpha = beta = 1 and transA = 0, whose integers those of QGemm are.
     """
 
     name: ClassVar[str] = "fuse-qgemm"
@@ -29,11 +29,13 @@ class FuseQGemm(Lowering):
         x, w, y = dequantized(node.inputs[0]), dequantized(node.inputs[1]), requantized(node.outputs[0])
         if x is None or w is None:
             return None
-        bias = dequantized(node.inputs[2]) if len(node.inputs) > 2 else None
-        if bias is None and len(node.inputs) > 2 and node.inputs[2] is not None:
-            return "its bias is not quantized"
+        if attribute(node, "transA", 0) or any(attribute(node, name, 1.0) != 1.0 for name in ("alpha", "beta")):
+            return "alpha, beta or transA"
+        bias = accumulator_bias(node, x, w)
+        if isinstance(bias, str):
+            return bias
         attributes = {k: v for k, v in plain_attributes(node).items() if k == "transB"}
-        inputs = [*x.triple, *w.triple, bias.value if bias else None]
+        inputs = [*x.triple, *w.triple, bias]
         if y is None:
             emit(node, node.outputs[0], "QGemm", inputs, attributes)
         else:

@@ -8,7 +8,7 @@ from typing import ClassVar
 import onnx_ir as ir
 
 from qcompile.ir import Names
-from qcompile.passes.lower.integers import Lowering, dequantized, emit, plain_attributes, requantized
+from qcompile.passes.lower.integers import Lowering, accumulator_bias, dequantized, emit, plain_attributes, requantized
 
 
 @dataclass(frozen=True)
@@ -31,10 +31,10 @@ class FuseQLinearConv(Lowering):
             return None
         if y is None:
             return "its output is not quantized for all readers"
-        bias = dequantized(node.inputs[2]) if len(node.inputs) > 2 else None
-        if bias is None and len(node.inputs) > 2 and node.inputs[2] is not None:
-            return "its bias is not quantized"
+        bias = accumulator_bias(node, x, w)
+        if isinstance(bias, str):
+            return bias
         quantize, result = y
-        inputs = [*x.triple, *w.triple, result.scale, result.zero_point, *([bias.value] if bias else [])]
+        inputs = [*x.triple, *w.triple, result.scale, result.zero_point, *([bias] if bias else [])]
         emit(node, quantize.outputs[0], "QLinearConv", inputs, plain_attributes(node), domain="")
         return True

@@ -59,6 +59,19 @@ def requantized(value: ir.Value) -> tuple[ir.Node, Quantized] | None:
     return found if found and _is_implied(reader, found[1].params()) else None
 
 
+def accumulator_bias(node: ir.Node, x: Quantized, w: Quantized) -> ir.Value | str | None:
+    """The int32 codes behind input 2, which the kernel adds unscaled; None if there is no bias; else what bars it."""
+    if len(node.inputs) < 3 or node.inputs[2] is None:
+        return None
+    bias = dequantized(node.inputs[2])
+    if bias is None:
+        return "its bias is not quantized"
+    grid, params = x.params().scale * w.params().scale, bias.params()
+    if bias.value.dtype != ir.DataType.INT32 or params.zero_point.any() or not np.allclose(params.scale, grid, 1e-6, 0):
+        return "its bias is not on the grid of the accumulator"
+    return bias.value
+
+
 def _quantized(node: ir.Node, tensor: ir.Value | None) -> Quantized | None:
     if tensor is None or len(node.inputs) < 3 or node.inputs[1] is None or node.inputs[2] is None:
         return None
@@ -136,7 +149,6 @@ def emit(
     is_output = old.is_graph_output()
     old.replace_all_uses_with(output, replace_graph_outputs=is_output)
     old.name = None
-    output.name = node.outputs[0].name
     return node
 
 

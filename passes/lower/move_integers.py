@@ -7,8 +7,8 @@ from typing import ClassVar
 
 import onnx_ir as ir
 
-from qcompile.ir import Names, is_op, sole_consumer
-from qcompile.passes.lower.integers import Lowering, Quantized, dequantized, requantized
+from qcompile.ir import Names
+from qcompile.passes.lower.integers import Lowering, dequantized, requantized
 
 _MOVES = (
     "DepthToSpace", "Expand", "Flatten", "Gather", "MaxPool", "Reshape", "Resize", "Slice", "SpaceToDepth", "Split",
@@ -34,24 +34,24 @@ class MoveIntegers(Lowering):
         x = dequantized(node.inputs[0])
         if x is None:
             return None
-        results = [requantized(value) for value in node.outputs if value.uses() or value.is_graph_output()]
-        if any(result is None for result in results):
+        results = {value: requantized(value) for value in node.outputs if value.uses() or value.is_graph_output()}
+        found = {value: result for value, result in results.items() if result is not None}
+        if len(found) < len(results):
             return "its output is not quantized for all readers"
-        if any(result is not None and result[1].params() != x.params() for result in results):
+        if any(result.params() != x.params() for _, result in found.values()):
             return "input and output have different parameters"
         node.replace_input_with(0, x.value)
-        for value in list(node.outputs):
-            _requantize_in_place(value, x)
+        for value in node.outputs:
+            value.type = x.value.type if value.dtype == ir.DataType.FLOAT else value.type
+        for value, (quantize, _) in found.items():
+            _take_over(value, quantize.outputs[0])
         return True
 
 
-def _requantize_in_place(value: ir.Value, x: Quantized) -> None:
+def _take_over(value: ir.Value, old: ir.Value) -> None:
     """Let the value itself be the 8-bit one, under the name that the plan's pair gave it."""
-    quantize = sole_consumer(value)
-    value.type = ir.TensorType(x.value.dtype or ir.DataType.UINT8)
-    if quantize is None or not is_op(quantize, "QuantizeLinear"):
-        return
-    old = quantize.outputs[0]
-    name, old.name = old.name, None
-    old.replace_all_uses_with(value)
+    name, is_output = old.name, old.is_graph_output()
+    value.type = old.type
+    old.name = None
+    old.replace_all_uses_with(value, replace_graph_outputs=is_output)
     value.name = name

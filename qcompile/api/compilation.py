@@ -12,7 +12,7 @@ from qcompile import __version__
 from qcompile.api.results import CompileResult, NodeReport
 from qcompile.api.source import OpenedSource, open_source
 from qcompile.calibrate import find_observer, input_specs, observe, open_feeds, split_feeds, synthetic_feeds
-from qcompile.decide import AUTOMATIC, Placement, candidate_plans, check_fits, known_ranges, place
+from qcompile.decide import AUTOMATIC, Placement, candidate_plans, check_fits, choose, known_ranges, mean_axes, place
 from qcompile.errors import TargetError
 from qcompile.ir import Source, lowest_runtime, nodes, quantized_form, to_proto
 from qcompile.pipeline import Context, Feed, Hook, Pipeline, Trace, VerifyEach
@@ -164,13 +164,15 @@ class _Compilation:
             return request.plan
         known = known_ranges(self.model, placement)
         names = [name for name in placement.observed if name not in known]
-        self.context.observed = names
+        axes = mean_axes(placement)
+        self.context.observed = list(dict.fromkeys([*names, *axes]))
         observed, trace = request.pipeline.stage("observe").run(self.model.clone(), self.context)
         self.trace += trace
         observer = find_observer(request.observer) if request.observer else AUTOMATIC
-        seen = observe(observed, names, self.calibration, observer, threads=request.threads, progress=self.progress)
-        plans = list(candidate_plans(placement, known, seen, request.target, request.emitted_format()))
-        return plans[0] if len(plans) == 1 else max(plans, key=self._sqnr_db)
+        seen = observe(
+            observed, names, self.calibration, observer, axes, threads=request.threads, progress=self.progress
+        )
+        return choose(candidate_plans(placement, known, seen, request.target, request.emitted_format()), self._sqnr_db)
 
     def _sqnr_db(self, plan: Plan) -> float:
         """SQNR of the lowest output under a plan, on held-back samples."""

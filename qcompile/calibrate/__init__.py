@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from qcompile.calibrate.observers import find_observer, observer_names
-from qcompile.calibrate.runner import observe
+from qcompile.calibrate.runner import Observations, observe
 from qcompile.calibrate.sources import Feeds, InputSpec, input_specs, open_feeds
 from qcompile.calibrate.split import FeedSubset, split_feeds
 from qcompile.calibrate.synthetic import synthetic_feeds
@@ -12,6 +12,7 @@ __all__ = [
     "FeedSubset",
     "Feeds",
     "InputSpec",
+    "Observations",
     "find_observer",
     "input_specs",
     "observe",

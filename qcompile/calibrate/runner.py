@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import onnx_ir as ir
 
 from qcompile.errors import CalibrationError
 from qcompile.pipeline import Feed
-from qcompile.quant import Observer
+from qcompile.quant import ChannelMean, Observer
 from qcompile.runtime import Session
 
 SAMPLE = 1 << 15
@@ -19,28 +20,42 @@ extremes always enter, so that ranges by minimum and maximum are exact."""
 Progress = Callable[[str, int, int | None], None]
 
 
+@dataclass(frozen=True)
+class Observations:
+    """What a calibration run remembers, by value name."""
+
+    observers: dict[str, Observer]
+    means: dict[str, ChannelMean]
+
+
 def observe(
     model: ir.Model,
     names: Sequence[str],
     feeds: Collection[Feed],
     observer: type[Observer],
+    mean_axes: Mapping[str, int] | None = None,
     *,
     threads: int = 1,
     progress: Progress | None = None,
-) -> dict[str, Observer]:
+) -> Observations:
     """Run every feed through `model` (with its observed values as outputs) and observe the named values.
+
+    `mean_axes` names the values whose mean per channel is wanted, with their channel axis.
 
     Raises CalibrationError naming tensor and sample where a value is NaN or infinite, or the runtime refuses a feed.
     """
     session = Session(model, threads=threads)
     observers: dict[str, Observer] = {name: observer() for name in names}
+    means = {name: ChannelMean(axis) for name, axis in (mean_axes or {}).items()}
     for number, feed in enumerate(feeds):
         values = dict(feed) | dict(zip(session.outputs, session.run(feed), strict=True))
         for name in names:
             observers[name] = _observed(observers[name], name, number, values)
+        for name, mean in means.items():
+            means[name] = mean.observe(values[name])
         if progress is not None:
             progress("calibrate", number + 1, len(feeds))
-    return observers
+    return Observations(observers, means)
 
 
 def _observed(observer: Observer, name: str, number: int, values: Mapping[str, np.ndarray]) -> Observer:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from qcompile.decide.bias_correction import bias_shifts, mean_axes
 from qcompile.decide.facts import computes_float, node_facts
 from qcompile.decide.fits import check_fits
-from qcompile.decide.observing import AUTOMATIC, candidate_plans, known_ranges
+from qcompile.decide.observing import AUTOMATIC, candidate_plans, choose, known_ranges
 from qcompile.decide.parameters import activation_scheme, make_plan
 from qcompile.decide.placement import Placement, Unit, place
 
@@ -13,11 +14,14 @@ __all__ = [
     "Placement",
     "Unit",
     "activation_scheme",
+    "bias_shifts",
     "candidate_plans",
     "check_fits",
+    "choose",
     "computes_float",
     "known_ranges",
     "make_plan",
+    "mean_axes",
     "node_facts",
     "place",
 ]

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 
 import onnx_ir as ir
 
+from qcompile.calibrate import Observations
+from qcompile.decide.bias_correction import bias_shifts
 from qcompile.decide.parameters import activation_scheme, make_plan
 from qcompile.decide.placement import Placement
 from qcompile.decide.ranges import known_range
 from qcompile.errors import CalibrationError
 from qcompile.plan import Plan
-from qcompile.quant import MinMaxObserver, MseObserver, Observer
+from qcompile.quant import MinMaxObserver, MseObserver, Observer, Scheme
 from qcompile.targets import Target
 
 Range = tuple[float, float]
@@ -29,29 +33,47 @@ def known_ranges(model: ir.Model, placement: Placement) -> dict[str, Range]:
 
 
 def candidate_plans(
-    placement: Placement,
-    known: Mapping[str, Range],
-    observers: Mapping[str, Observer],
-    target: Target,
-    format_: str,
+    placement: Placement, known: Mapping[str, Range], seen: Observations, target: Target, format_: str
 ) -> Iterator[Plan]:
-    """Plans by the observers' own ranges; where the observer was chosen for us, by minimum and maximum first.
+    """Plans to choose from, the simplest first: by each reading of the ranges, without and with corrected biases.
 
     Raises CalibrationError if an observer gives no finite range.
     """
-    scheme = activation_scheme(target)
+    for reading, ranges in _readings(seen.observers, activation_scheme(target)).items():
+        broken = next((v for v, (low, high) in ranges.items() if not low <= high), None)
+        if broken is not None:
+            raise CalibrationError(f"observer {reading!r} gives no range for tensor {broken!r}; use another observer")
+        plan = make_plan(placement, {**ranges, **known}, target, format_)
+        plan.notes |= {"observer": reading}
+        yield plan
+        yield replace(
+            plan, bias_shifts=bias_shifts(placement, plan, seen.means), notes={**plan.notes, "bias": "corrected"}
+        )
+
+
+def _readings(observers: Mapping[str, Observer], scheme: Scheme) -> dict[str, dict[str, Range]]:
+    """The observers' own ranges; where the observer was chosen for us, by minimum and maximum first."""
     readings: dict[str, dict[str, Range]] = {}
     if all(type(observer) is AUTOMATIC for observer in observers.values()):
         readings[MinMaxObserver.name] = {name: _extremes(observer) for name, observer in observers.items()}
     name = next(iter(observers.values())).name if observers else AUTOMATIC.name
     readings[name] = {value: observer.range(scheme) for value, observer in observers.items()}
-    for reading, ranges in readings.items():
-        broken = next((v for v, (low, high) in ranges.items() if not low <= high), None)
-        if broken is not None:
-            raise CalibrationError(f"observer {reading!r} gives no range for tensor {broken!r}; use another observer")
-        plan = make_plan(placement, {**ranges, **known}, target, format_)
-        plan.notes["observer"] = reading
-        yield plan
+    return readings
+
+
+GAIN_DB = 0.3
+"""What a candidate must gain over a simpler one to be taken: below it, held-back samples tell noise."""
+
+
+def choose(plans: Iterable[Plan], sqnr_db: Callable[[Plan], float]) -> Plan:
+    """The plan with the best SQNR, the simpler one where the gain is within noise."""
+    best, best_db = None, -math.inf
+    for plan in plans:
+        found = sqnr_db(plan)
+        if best is None or found >= best_db + GAIN_DB:
+            best, best_db = plan, found
+    assert best is not None
+    return best
 
 
 def _extremes(observer: Observer) -> Range:

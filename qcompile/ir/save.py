@@ -82,8 +82,23 @@ def _save_with_data(model: ir.Model, path: Path) -> None:
                     entry.value = final
         for graph_proto in _graph_protos(proto.graph):
             del graph_proto.value_info[:]
-        data.replace(path.parent / final)
-        write_bytes(path, proto.SerializeToString(deterministic=True))
+        with _placed(data, path.parent / final):
+            write_bytes(path, proto.SerializeToString(deterministic=True))
+
+
+@contextlib.contextmanager
+def _placed(data: Path, final: Path) -> Iterator[None]:
+    """Put the data in place for the graph that is written meanwhile; without that graph it goes again."""
+    is_new = not final.exists()
+    with data.open("rb") as file:
+        os.fsync(file.fileno())
+    data.replace(final)
+    try:
+        yield
+    except BaseException:
+        if is_new:
+            final.unlink(missing_ok=True)
+        raise
 
 
 def _digest(file: Path) -> str:

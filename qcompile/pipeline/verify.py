@@ -14,7 +14,7 @@ from qcompile.pipeline.passes import Pass, Preserves
 ROUNDING_ERROR = 1e-3
 """Largest difference, relative to the largest output, that reordered float32 arithmetic may cost in a deep net."""
 
-SAME = 1e-6
+SAME = 1e-5
 """What an exact rewrite may cost: another graph may run other kernels of the runtime, to the last bit."""
 
 

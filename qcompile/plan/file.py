@@ -28,6 +28,7 @@ def dumps(plan: Plan) -> str:
             "notes": plan.notes,
             "nodes": {name: _decision_to_json(d) for name, d in plan.nodes.items()},
             "values": {name: _params_to_json(p) for name, p in plan.values.items()},
+            "bias_shifts": plan.bias_shifts,
             "weights": [{"node": n, "input": i, **_params_to_json(p)} for (n, i), p in plan.weights.items()],
         },
         indent=1,
@@ -47,6 +48,7 @@ def loads(text: str, where: str = "the plan") -> Plan:
             notes={str(k): str(v) for k, v in data["notes"].items()},
             nodes={name: _decision_from_json(d) for name, d in data["nodes"].items()},
             values={name: _params_from_json(p) for name, p in data["values"].items()},
+            bias_shifts={name: tuple(map(float, shift)) for name, shift in data["bias_shifts"].items()},
             weights={(w["node"], int(w["input"])): _params_from_json(w) for w in data["weights"]},
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:

@@ -47,6 +47,8 @@ class Plan:
     nodes: dict[str, Decision] = field(default_factory=dict)
     values: dict[str, QuantParams] = field(default_factory=dict)
     weights: dict[tuple[str, int], QuantParams] = field(default_factory=dict)
+    bias_shifts: dict[str, tuple[float, ...]] = field(default_factory=dict)
+    """What is added to the bias of a node, a float32 number for each channel, by node name."""
     notes: dict[str, str] = field(default_factory=dict)
     """How the plan came about (observer, number of samples, ...); kept in the file, read by nobody."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from qcompile.quant.bias import fit_weight_scale, quantize_bias
+from qcompile.quant.channel_mean import ChannelMean
 from qcompile.quant.entropy import entropy_range
 from qcompile.quant.fidelity import Comparison, OutputFidelity
 from qcompile.quant.histogram import Histogram
@@ -26,6 +27,7 @@ __all__ = [
     "OBSERVERS",
     "UINT8",
     "WEIGHT_INT8",
+    "ChannelMean",
     "Comparison",
     "EntropyObserver",
     "Histogram",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -43,17 +44,18 @@ def check_lowering(check_rewrite: Callable[..., Any]) -> CheckLowering:
 
     def graph(interface: str, nodes: str) -> str:
         nodes = f" {nodes}".replace(" DQ", " DequantizeLinear").replace(" Q(", " QuantizeLinear(")
-        declared = [
-            f"{TYPES.get(a.dtype.name, a.dtype.name)}{list(a.shape) or ''} {name}" for name, a in CONSTANTS.items()
-        ]
+        declared = [f"{TYPES.get(a.dtype.name, a.dtype.name)}{list(a.shape) or ''} {n}" for n, a in read(nodes).items()]
         domains = 'opset_import: ["": 21, "com.microsoft": 1]'
         return f"<ir_version: 10, {domains}> g {interface} <{', '.join(declared)}> {{ {nodes} }}"
+
+    def read(nodes: str) -> dict[str, np.ndarray]:
+        return {name: CONSTANTS[name] for name in re.findall(r"\w+", nodes) if name in CONSTANTS}
 
     def check(step: Pass, interface: str, before: str, after: str | None, reason: str | None = None) -> None:
         model_inputs = interface.partition(")")[0].strip("( ").split(", ")
         feed = {declared.split()[1]: _values(declared.split()[0]) for declared in model_inputs}
         wanted = None if after is None else graph(interface, after)
-        result = check_rewrite(step, graph(interface, before), wanted, feed=feed, **CONSTANTS)
+        result = check_rewrite(step, graph(interface, before), wanted, feed=feed, **read(before))
         assert [why.detail for _, why in result.declined] == ([] if reason is None else [reason])
 
     return check

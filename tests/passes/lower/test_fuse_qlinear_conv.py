@@ -43,7 +43,11 @@ def test_clamps_that_saturation_implies(check_lowering: CheckLowering, clamps: s
 
 @pytest.mark.parametrize(
     "clamp",
-    ["u = Relu(t) y = Q(u, sy, zy)", "u = Clip(t, zero, six) y = Q(u, s0, z0)", "u = Clip(t, low, six) y = Q(u, sy, zy)"],
+    [
+        "u = Relu(t) y = Q(u, sy, zy)",
+        "u = Clip(t, zero, six) y = Q(u, s0, z0)",
+        "u = Clip(t, low, six) y = Q(u, sy, zy)",
+    ],
     ids=["zero point is not 0", "scale is wider than 6/255", "bound inside the range"],
 )
 def test_clamps_that_are_not_implied(check_lowering: CheckLowering, clamp: str) -> None:

@@ -140,7 +140,7 @@ def test_lowered_operators(quantize: Callable[..., Any], name: str, dtype: str) 
             assert actual.dtype == expected.dtype
             ties = node.op_type in ("QLinearAdd", "QLinearMul")
             np.testing.assert_allclose(actual.astype(float), expected.astype(float), rtol=0, atol=ties)
-            assert np.unique(actual).size > min(20, actual.size // 3)
+            assert np.unique(actual).size >= 8
 
     errors = step_errors(made.qdq.clone(), made.lowered.clone(), made.feed)
     assert len(errors) == sum(node.op_type == "QuantizeLinear" for node in made.qdq.graph)

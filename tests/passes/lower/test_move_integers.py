@@ -18,7 +18,9 @@ def test_the_node_itself_moves_codes(check_lowering: CheckLowering) -> None:
 
 
 def test_a_chain(check_lowering: CheckLowering) -> None:
-    before = "d = DQ(x, sx, zx) [a] t = Transpose(d) u = Q(t, sx, zx) v = DQ(u, sx, zx) [b] w = Flatten(v) y = Q(w, sx, zx)"
+    before = (
+        "d = DQ(x, sx, zx) [a] t = Transpose(d) u = Q(t, sx, zx) v = DQ(u, sx, zx) [b] w = Flatten(v) y = Q(w, sx, zx)"
+    )
     check_lowering(MoveIntegers(), CODES, before, "[a] u = Transpose(x) [b] y = Flatten(u)")
 
 

@@ -1,0 +1,7 @@
+"""Repair: the float model is moved to where quantization hurts less."""
+
+from __future__ import annotations
+
+from qcompile.passes.repair.correct_bias import CorrectBias
+
+__all__ = ["CorrectBias"]
