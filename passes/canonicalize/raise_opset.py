@@ -16,7 +16,7 @@ from qcompile.ir import MINIMUM_OPSET, declare, is_op, nodes, opset, to_proto
 from qcompile.passes.canonicalize.interface import drop_negative_dimensions
 from qcompile.passes.canonicalize.lift_constants import lift_constant_nodes
 from qcompile.passes.canonicalize.name_nodes import NameNodes
-from qcompile.pipeline import Context, Pass, PassResult
+from qcompile.pipeline import Context, Pass, PassResult, relative_error
 
 TOLERANCE = 1e-4
 """Largest difference, relative to the output's largest value, that another form of the same arithmetic may cost."""
@@ -149,19 +149,8 @@ def _mend_resize(node: ir.Node) -> None:
 
 def _check_equal(model: ir.Model, before: Sequence[np.ndarray], after: Sequence[np.ndarray]) -> None:
     for value, old, new in zip(model.graph.outputs, before, after, strict=True):
-        if not _equal(old, new):
+        if relative_error(old, new) > TOLERANCE:
             raise ModelError(
                 f"output {value.name!r} changed when the model was raised to opset {opset(model)} "
                 "(an operator was converted wrongly); export the model with that opset"
             )
-
-
-def _equal(old: np.ndarray, new: np.ndarray) -> bool:
-    """Equal up to rounding; integers, text and the places of NaN and infinity exactly."""
-    if np.shape(old) != np.shape(new):
-        return False
-    if not isinstance(old, np.ndarray) or old.dtype.kind != "f":
-        return bool(np.all(old == new))
-    finite = np.isfinite(old)
-    largest = float(np.max(np.abs(old), where=finite, initial=0.0))
-    return bool(np.allclose(old, new, rtol=0, atol=TOLERANCE * largest, equal_nan=True))

@@ -51,7 +51,8 @@ class MoveIntegers(Lowering):
 def _take_over(value: ir.Value, old: ir.Value) -> None:
     """Let the value itself be the 8-bit one, under the name that the plan's pair gave it."""
     name, is_output = old.name, old.is_graph_output()
-    value.type = old.type
+    value.type, value.shape = old.type, old.shape or value.shape
+    value.metadata_props.update(old.metadata_props)
     old.name = None
     old.replace_all_uses_with(value, replace_graph_outputs=is_output)
     value.name = name

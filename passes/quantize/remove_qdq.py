@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import onnx_ir as ir
 
-from qcompile.ir import is_op, remove_dead
+from qcompile.ir import is_op, remove_dead, replace_value
 from qcompile.pipeline import Context, Pass, PassResult, Preserves
 
 
@@ -32,15 +32,8 @@ class RemoveQDQ(Pass):
             if not is_op(quantize, "QuantizeLinear"):
                 continue
             assert quantize is not None
-            value, dequantized = quantize.inputs[0], node.outputs[0]
-            assert value is not None
-            if dequantized.is_graph_output():
-                name = dequantized.name
-                dequantized.name = None
-                dequantized.replace_all_uses_with(value, replace_graph_outputs=True)
-                value.name = name
-            else:
-                dequantized.replace_all_uses_with(value)
+            assert quantize.inputs[0] is not None
+            replace_value(node.outputs[0], quantize.inputs[0])
             changes += 1
         remove_dead(model)
         return PassResult(changes)

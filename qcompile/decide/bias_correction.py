@@ -65,4 +65,5 @@ def _conv_shift(error: Array, mean: Array, groups: int) -> Array | None:
     if taps.shape[1] * groups != mean.size or taps.shape[0] % groups:
         return None
     by_group = taps.reshape(groups, -1, taps.shape[1])
-    return np.einsum("goi,gi->go", by_group, mean.reshape(groups, -1)).reshape(-1)
+    shift: Array = np.einsum("goi,gi->go", by_group, mean.reshape(groups, -1)).reshape(-1)
+    return shift

@@ -11,14 +11,18 @@ _PLAIN = (ir.AttributeType.INT, ir.AttributeType.FLOAT, ir.AttributeType.STRING,
 
 
 def node_facts(node: ir.Node) -> NodeFacts:
-    """The facts of a node: op, plain attributes, shapes, types, and which inputs are constant."""
+    """The facts of a node: op, plain attributes, shapes, types, which inputs are constant, which outputs are read.
+
+    An op of another domain than the standard one is named with it: it shares no more than a name.
+    """
     constants = {i for i, value in enumerate(node.inputs) if value is not None and _is_constant(value)}
     return NodeFacts(
-        op_type=node.op_type,
+        op_type=f"{node.domain}.{node.op_type}" if node.domain else node.op_type,
         attributes={name: a.value for name, a in node.attributes.items() if a.type in _PLAIN},
         shapes=tuple(_shape(value) for value in node.inputs),
         constants=frozenset(constants),
         dtypes=tuple("ABSENT" if v is None else v.dtype.name if v.dtype else None for v in node.inputs),
+        outputs=sum(bool(v.uses() or v.is_graph_output()) for v in node.outputs),
     )
 
 

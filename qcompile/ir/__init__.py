@@ -20,7 +20,7 @@ from qcompile.ir.load import Source, load_model
 from qcompile.ir.names import Names
 from qcompile.ir.opset import CONTRIB, MINIMUM_OPSET, declare, lowest_runtime, opset
 from qcompile.ir.quantized import quantized_form
-from qcompile.ir.save import save_model, to_proto, weight_bytes, write_bytes
+from qcompile.ir.save import has_external_data, save_model, to_proto, weight_bytes, write_bytes
 
 __all__ = [
     "CONTRIB",
@@ -32,6 +32,7 @@ __all__ = [
     "constant",
     "declare",
     "graphs",
+    "has_external_data",
     "is_op",
     "load_model",
     "lowest_runtime",

@@ -28,8 +28,8 @@ def declare(model: ir.Model) -> None:
     model.ir_version = max(model.ir_version, lowest)
 
 
-_RUNTIME_FOR_OPSET = {21: "1.18", 22: "1.21", 23: "1.23", 24: "1.23"}
-"""First onnxruntime release that knows an opset (its documentation, "ONNX Runtime compatibility")."""
+_RUNTIME_FOR_OPSET = {21: "1.18", 22: "1.21", 23: "1.23"}
+"""First onnxruntime release that loads an opset; tried with the releases themselves."""
 
 
 def lowest_runtime(model: ir.Model) -> str:

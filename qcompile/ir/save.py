@@ -52,7 +52,7 @@ def save_model(model: ir.Model, path: str | Path) -> None:
     """
     path = Path(path)
     with _said(path):
-        if weight_bytes(model) > INLINE_LIMIT or _has_external(model):
+        if weight_bytes(model) > INLINE_LIMIT or has_external_data(model):
             _save_with_data(model, path)
         else:
             write_bytes(path, to_proto(model).SerializeToString(deterministic=True))
@@ -90,7 +90,7 @@ def _save_with_data(model: ir.Model, path: Path) -> None:
 def _placed(data: Path, final: Path) -> Iterator[None]:
     """Put the data in place for the graph that is written meanwhile; without that graph it goes again."""
     is_new = not final.exists()
-    with data.open("rb") as file:
+    with data.open("r+b") as file:
         os.fsync(file.fileno())
     data.replace(final)
     try:
@@ -133,7 +133,8 @@ def _umask() -> int:
     return mask
 
 
-def _has_external(model: ir.Model) -> bool:
+def has_external_data(model: ir.Model) -> bool:
+    """Whether any weight lies in another file."""
     return any(isinstance(v.const_value, ir.ExternalTensor) for g in graphs(model) for v in g.initializers.values())
 
 

@@ -6,7 +6,7 @@ from qcompile.pipeline.context import Context, Feed, Runner
 from qcompile.pipeline.passes import Pass, PassResult, Preserves
 from qcompile.pipeline.pipeline import STAGES, Hook, Pipeline, Step, Trace
 from qcompile.pipeline.rules import RulePass
-from qcompile.pipeline.verify import VerifyEach
+from qcompile.pipeline.verify import VerifyEach, relative_error
 
 __all__ = [
     "STAGES",
@@ -22,4 +22,5 @@ __all__ = [
     "Step",
     "Trace",
     "VerifyEach",
+    "relative_error",
 ]

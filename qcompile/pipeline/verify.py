@@ -70,10 +70,21 @@ def _check_equal(step: Pass, before: list[np.ndarray], after: list[np.ndarray]) 
             raise ModelError(
                 f"pass {step.name} changed an output from {old.dtype}{old.shape} to {new.dtype}{new.shape}"
             )
-        if old.dtype.kind != "f" or not old.size:
-            continue
-        scale = float(np.max(np.abs(old))) or 1.0
-        error = float(np.max(np.abs(old.astype(np.float64) - new.astype(np.float64)))) / scale
+        error = relative_error(old, new)
         bound = SAME if step.preserves is Preserves.EXACT else ROUNDING_ERROR
         if not error <= bound:
             raise ModelError(f"pass {step.name} changed the outputs by {error:.2g} of their largest value")
+
+
+def relative_error(old: np.ndarray, new: np.ndarray) -> float:
+    """Largest difference over the largest finite value of `old`; inf where NaN, infinities or whole numbers differ."""
+    if np.shape(old) != np.shape(new):
+        return float("inf")
+    if not isinstance(old, np.ndarray) or old.dtype.kind != "f":
+        return 0.0 if np.array_equal(old, new) else float("inf")
+    finite = np.isfinite(old)
+    if not np.array_equal(old[~finite], new[~finite], equal_nan=True) or not np.isfinite(new[finite]).all():
+        return float("inf")
+    largest = float(np.max(np.abs(old[finite]), initial=0.0)) or 1.0
+    difference = np.abs(old[finite].astype(np.float64) - new[finite].astype(np.float64))
+    return float(np.max(difference, initial=0.0)) / largest

@@ -51,10 +51,9 @@ def loads(text: str, where: str = "the plan") -> Plan:
             bias_shifts={name: tuple(map(float, shift)) for name, shift in data["bias_shifts"].items()},
             weights={(w["node"], int(w["input"])): _params_from_json(w) for w in data["weights"]},
         )
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise PlanError(
-            f"no readable plan in {where} ({type(error).__name__}: {error}); write one with --save-plan"
-        ) from error
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
+        why = f"{type(error).__name__}: {error}"
+        raise PlanError(f"no readable plan in {where} ({why}); write one with --save-plan") from error
 
 
 def load(path: str | Path) -> Plan:
@@ -94,5 +93,5 @@ def _params_from_json(data: dict[str, Any]) -> QuantParams:
     return QuantParams(
         scale=np.asarray(data["scale"], np.float32),
         zero_point=np.asarray(data["zero_point"], np.dtype(data["dtype"])),
-        axis=data["axis"],
+        axis=None if data["axis"] is None else int(data["axis"]),
     )

@@ -13,7 +13,7 @@ import onnx_ir as ir
 import onnxruntime as ort
 
 from qcompile.errors import ModelError
-from qcompile.ir import save_model, to_proto, weight_bytes
+from qcompile.ir import graphs, has_external_data, save_model, to_proto, weight_bytes
 
 Feed = Mapping[str, np.ndarray]
 Runnable = ir.Model | onnx.ModelProto | bytes | Path
@@ -88,14 +88,14 @@ class Session:
 
 def _embedded(model: ir.Model) -> onnx.ModelProto:
     """The proto with its external weights inside."""
-    proto = to_proto(model)
-    external = {v.name: v.const_value for g in model.graphs() for v in g.initializers.values()}
-    for graph in [proto.graph]:
-        for tensor in graph.initializer:
-            held = external.get(tensor.name)
-            if tensor.data_location == onnx.TensorProto.EXTERNAL and held is not None:
-                tensor.CopyFrom(ir.to_proto(ir.Tensor(held.numpy(), name=tensor.name)))
-    return proto
+    if not has_external_data(model):
+        return to_proto(model)
+    copy = model.clone()
+    for graph in graphs(copy):
+        for value in graph.initializers.values():
+            if isinstance(value.const_value, ir.ExternalTensor):
+                value.const_value = ir.Tensor(value.const_value.numpy(), dtype=value.const_value.dtype, name=value.name)
+    return to_proto(copy)
 
 
 def one_line(error: BaseException) -> str:

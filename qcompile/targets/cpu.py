@@ -38,7 +38,7 @@ def _is_nearest(facts: NodeFacts) -> bool:
 
 
 def _has_no_indices(facts: NodeFacts) -> bool:
-    return not facts.attributes.get("storage_order")
+    return facts.outputs < 2
 
 
 def _gemm_axis(facts: NodeFacts) -> int:
@@ -63,7 +63,7 @@ MOVES = {
     "Expand": OpEntry(Role.MOVE),
     "Flatten": OpEntry(Role.MOVE),
     "Gather": OpEntry(Role.MOVE),
-    "MaxPool": OpEntry(Role.MOVE, needs=((_has_no_indices, "column-major indices"),)),
+    "MaxPool": OpEntry(Role.MOVE, needs=((_has_no_indices, "its indices are read"),)),
     "Relu": OpEntry(Role.MOVE),
     "Reshape": OpEntry(Role.MOVE),
     "Resize": OpEntry(Role.MOVE, needs=((_is_nearest, "only nearest neighbours move 8-bit values unchanged"),)),

@@ -23,6 +23,8 @@ class NodeFacts:
     """Indexes of the inputs that are constant."""
     dtypes: tuple[str | None, ...] = ()
     """Names of the inputs' element types (`FLOAT`, `INT64`, ...), where known."""
+    outputs: int = 1
+    """How many outputs somebody reads."""
 
     def shape(self, index: int) -> Shape | None:
         """Shape of an input; None if it is absent or its rank unknown."""

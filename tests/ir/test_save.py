@@ -268,18 +268,6 @@ def test_saving_external_data_leaves_the_model_as_it_is(external: ir.Model, tmp_
     assert kept.location == "weights"
 
 
-@pytest.mark.usefixtures("external")
-def test_metadata_is_not_doubled_beside_external_data(tmp_path: Path) -> None:
-    path = tmp_path / "in" / "model.onnx"
-    proto = onnx.load(path, load_external_data=False)
-    proto.graph.initializer[0].metadata_props.add(key="source", value="layer1")
-    path.write_bytes(proto.SerializeToString())
-    for _ in range(2):
-        save_model(load_model(path), path)
-    saved = onnx.load(path, load_external_data=False).graph.initializer[0]
-    assert [(p.key, p.value) for p in saved.metadata_props] == [("source", "layer1")]
-
-
 def test_weight_bytes(model: ir.Model, external: ir.Model) -> None:
     assert weight_bytes(model) == 8
     assert weight_bytes(external) == WEIGHT.nbytes

@@ -44,14 +44,14 @@ def test_clamps_that_saturation_implies(check_lowering: CheckLowering, clamps: s
 @pytest.mark.parametrize(
     "clamp",
     [
-        "u = Relu(t) y = Q(u, sy, zy)",
-        "u = Clip(t, zero, six) y = Q(u, s0, z0)",
-        "u = Clip(t, low, six) y = Q(u, sy, zy)",
+        "Relu(t) y = Q(u, sy, zy)",
+        "Clip(t, zero, six) y = Q(u, s0, z0)",
+        "Clip(t, low, six) y = Q(u, sy, zy)",
     ],
     ids=["zero point is not 0", "scale is wider than 6/255", "bound inside the range"],
 )
 def test_clamps_that_are_not_implied(check_lowering: CheckLowering, clamp: str) -> None:
-    check_lowering(FuseQLinearConv(), CODES, f"{INPUTS} [conv] t = Conv(xd, wd, bd) {clamp}", None, NOT_ALONE)
+    check_lowering(FuseQLinearConv(), CODES, f"{INPUTS} [conv] t = Conv(xd, wd, bd) u = {clamp}", None, NOT_ALONE)
 
 
 @pytest.mark.parametrize(

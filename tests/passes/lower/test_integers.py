@@ -50,6 +50,7 @@ def ints(*numbers: int) -> Array:
     return np.array(numbers, np.int64)
 
 
+IMAGE = "(float[2,8,9,9] x) => (float[2,16,7,7] y)"
 ROWS = "(float[40,48] x) => (float[40,32] y)"
 CASES = {
     "conv": conv("2,8,12,12", "2,16,12,12", "pads=[1,1,1,1]", (16, 8, 3, 3)),
@@ -60,12 +61,10 @@ CASES = {
     "conv pointwise": conv("2,16,9,9", "2,32,9,9", "strides=[1,1]", (32, 16, 1, 1)),
     "conv 1d": conv("2,8,64", "2,16,32", "strides=[2], pads=[1,1]", (16, 8, 3)),
     "conv 3d": conv("2,4,6,6,6", "2,8,6,6,6", "pads=[1,1,1,1,1,1]", (8, 4, 3, 3, 3)),
-    "conv without bias": case("(float[2,8,9,9] x) => (float[2,16,7,7] y)", "y = Conv(x, w)", "QLinearConv", w=(16, 8, 3, 3)),
-    "conv relu": case(
-        "(float[2,8,9,9] x) => (float[2,16,7,7] y)", "t = Conv(x, w, b) y = Relu(t)", "QLinearConv", w=(16, 8, 3, 3), b=(16,)
-    ),
+    "conv without bias": case(IMAGE, "y = Conv(x, w)", "QLinearConv", w=(16, 8, 3, 3)),
+    "conv relu": case(IMAGE, "t = Conv(x, w, b) y = Relu(t)", "QLinearConv", w=(16, 8, 3, 3), b=(16,)),
     "conv clip": case(
-        "(float[2,8,9,9] x) => (float[2,16,7,7] y)",
+        IMAGE,
         "t = Conv(x, w, b) y = Clip(t, zero, six)",
         "QLinearConv",
         w=(16, 8, 3, 3), b=(16,), zero=np.float32(0), six=np.float32(6),
@@ -75,7 +74,10 @@ CASES = {
     "gemm without bias": case(ROWS, "y = Gemm<transB=1>(x, w)", "QGemm", w=(32, 48)),
     "gemm one bias": case(ROWS, "y = Gemm(x, w, b)", "QGemm", w=(48, 32), b=(1,)),
     "gemm chain": case(
-        ROWS, "t = Gemm(x, w, b) u = Relu(t) y = Gemm<transB=1>(u, v, b)", "QGemm QGemm", w=(48, 32), v=(32, 32), b=(32,)
+        ROWS,
+        "t = Gemm(x, w, b) u = Relu(t) y = Gemm<transB=1>(u, v, b)",
+        "QGemm QGemm",
+        w=(48, 32), v=(32, 32), b=(32,),
     ),
     "matmul": case("(float[3,40,48] x) => (float[3,40,32] y)", "y = MatMul(x, w)", "MatMulIntegerToFloat", w=(48, 32)),
     "matmul chain": case(
@@ -96,7 +98,9 @@ CASES = {
     "leaky relu": between("t = LeakyRelu<alpha=0.2>(c)", "QLinearLeakyRelu"),
     "sigmoid": between("t = Sigmoid(c)", "QLinearSigmoid"),
     "global pool": between("t = GlobalAveragePool(c)", "QLinearGlobalAveragePool"),
-    "concat of one range": between("m = MaxPool<kernel_shape=[1,1]>(c) t = Concat<axis=1>(c, m)", "MaxPool Concat", v=(4, 32, 1, 1)),
+    "concat of one range": between(
+        "m = MaxPool<kernel_shape=[1,1]>(c) t = Concat<axis=1>(c, m)", "MaxPool Concat", v=(4, 32, 1, 1)
+    ),
     "concat of two ranges": between(
         "d = Conv(c, u) t = Concat<axis=1>(c, d)", "QLinearConv QLinearConcat", u=(16, 16, 1, 1), v=(4, 32, 1, 1)
     ),
@@ -172,7 +176,7 @@ def qgemm(node: ir.Node, v: list[Any]) -> Array:
     trans_b = bool(node.attributes.get_int("transB", 0))
     y = params(*v[7:9]) if len(v) > 7 else None
     bias = v[6] if len(v) > 6 else None
-    return ref.qgemm(v[0], params(*v[1:3]), v[3], params(*v[4:6], 0 if trans_b else 1), bias, y, trans_b=trans_b)
+    return ref.qgemm(v[0], params(*v[1:3]), v[3], params(v[4], v[5], 0 if trans_b else 1), bias, y, trans_b=trans_b)
 
 
 def qlinear_concat(node: ir.Node, v: list[Any]) -> Array:
@@ -184,13 +188,19 @@ def qlinear_leaky_relu(node: ir.Node, v: list[Any]) -> Array:
     return ref.qlinear_leaky_relu(v[0], params(*v[1:3]), params(*v[3:5]), alpha=node.attributes["alpha"].as_float())
 
 
+def qlinear_matmul(_: ir.Node, v: list[Any]) -> Array:
+    return ref.qlinear_matmul(v[0], params(*v[1:3]), v[3], params(v[4], v[5], 1), params(*v[6:8]))
+
+
+def matmul_integer_to_float(_: ir.Node, v: list[Any]) -> Array:
+    return ref.matmul_integer_to_float(v[0], params(v[2], v[4]), v[1], params(v[3], v[5], 1))
+
+
 REFERENCES: dict[str, Callable[[ir.Node, list[Any]], Array]] = {
     "QLinearConv": qlinear_conv,
     "QGemm": qgemm,
-    "QLinearMatMul": lambda _, v: ref.qlinear_matmul(v[0], params(*v[1:3]), v[3], params(*v[4:6], 1), params(*v[6:8])),
-    "MatMulIntegerToFloat": lambda _, v: ref.matmul_integer_to_float(
-        v[0], params(v[2], v[4]), v[1], params(v[3], v[5], 1)
-    ),
+    "QLinearMatMul": qlinear_matmul,
+    "MatMulIntegerToFloat": matmul_integer_to_float,
     "QLinearAdd": lambda _, v: ref.qlinear_add(v[0], params(*v[1:3]), v[3], params(*v[4:6]), params(*v[6:8])),
     "QLinearMul": lambda _, v: ref.qlinear_mul(v[0], params(*v[1:3]), v[3], params(*v[4:6]), params(*v[6:8])),
     "QLinearSigmoid": lambda _, v: ref.qlinear_sigmoid(v[0], params(*v[1:3]), params(*v[3:5])),
