@@ -13,7 +13,7 @@ import pytest
 
 from qcompile.decide import known_ranges, make_plan, place
 from qcompile.ir import remove_dead, to_proto
-from qcompile.pipeline import Context, Pass, PassResult, Pipeline
+from qcompile.pipeline import Context, Pass, PassResult, Pipeline, VerifyEach
 from qcompile.plan import Plan
 from qcompile.quant import QuantParams
 from qcompile.targets import Target, find_target
@@ -139,8 +139,9 @@ def quantize() -> Callable[..., Quantized]:
         found |= known_ranges(model, placement) | dict(ranges or {})
         context.plan = plan = make_plan(placement, found, context.target, "qoperator")
         plan.weights = {key: _six_bits(params) for key, params in plan.weights.items()}
-        qdq, _ = stages.stage("quantize").run(model.clone(), context)
-        lowered, _ = stages.stage("lower").run(qdq.clone(), context)
+        hooks = [VerifyEach(model, context)]
+        qdq, _ = stages.stage("quantize").run(model.clone(), context, hooks)
+        lowered, _ = stages.stage("lower").run(qdq.clone(), context, hooks)
         return Quantized(model, plan, qdq, lowered, feed)
 
     return quantize

@@ -31,7 +31,8 @@ class InsertObservers(Pass):
 
     def run(self, model: ir.Model, context: Context) -> PassResult:
         """Append the outputs in graph order."""
-        wanted = set(self.values if self.values is not None else context.observed or _of_interest(model, context))
+        named = context.observed if self.values is None else self.values
+        wanted = _of_interest(model, context) if named is None else set(named)
         changes = 0
         for node in model.graph:
             for value in node.outputs:

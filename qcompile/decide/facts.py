@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 import onnx_ir as ir
 
 from qcompile.ir import constant, static_shape
-from qcompile.targets import NodeFacts
+from qcompile.targets import NodeFacts, OpEntry
 
 _PLAIN = (ir.AttributeType.INT, ir.AttributeType.FLOAT, ir.AttributeType.STRING, ir.AttributeType.INTS)
 
@@ -34,6 +36,14 @@ def _shape(value: ir.Value | None) -> tuple[int | None, ...] | None:
     if value is None or value.shape is None:
         return None
     return static_shape(value) or tuple(d if isinstance(d, int) else None for d in value.shape)
+
+
+def sum_bound(node: ir.Node, entry: OpEntry) -> int:
+    """Largest magnitude that the int32 sum of a weighted node can reach: unsigned codes times narrow signed ones."""
+    assert entry.weight is not None
+    shape = static_shape(node.inputs[entry.weight]) or ()
+    channels = shape[entry.weight_axis(node_facts(node))] if entry.weight_axis else 1
+    return 255 * 127 * (math.prod(shape) // max(1, channels))
 
 
 def computes_float(node: ir.Node) -> bool:

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from qcompile.decide.facts import node_facts
+from qcompile.decide.facts import node_facts, sum_bound
 from qcompile.decide.placement import Placement, Unit
 from qcompile.ir import constant
+from qcompile.passes.lower.integers import clamp_bounds
 from qcompile.plan import Form, Plan
 from qcompile.quant import (
     QuantParams,
@@ -52,19 +53,27 @@ def make_plan(placement: Placement, ranges: Mapping[str, Range], target: Target,
 
 def _join_like_ranges(placement: Placement, ranges: dict[str, Range]) -> dict[str, Range]:
     """Let the output of each Concat span its inputs, and inputs that span almost as much span the same."""
-    owned = {unit.outputs[0].name for unit in placement.units if unit.form is Form.INTEGER}
+    makers = {unit.outputs[0].name: unit for unit in placement.units if unit.form is Form.INTEGER}
     for unit in placement.units:
         if unit.entry.role is not Role.JOIN:
             continue
         output = placement.groups[unit.outputs[0].name or ""]
         inputs = [placement.groups[v.name or ""] for v in unit.activations if v.name in placement.groups]
         spans = [ranges[name] for name in inputs]
-        hull = (min(low for low, _ in spans), max(high for _, high in spans))
+        constants = [array for v in unit.activations if (array := constant(v)) is not None]
+        ends = [*spans, *((float(array.min()), float(array.max())) for array in constants)]
+        hull = (min(low for low, _ in ends), max(high for _, high in ends))
         ranges[output] = hull
         for name, (low, high) in zip(inputs, spans, strict=True):
-            if name in owned and high - low >= LIKE_RANGES * (hull[1] - hull[0]):
+            is_like = high - low >= LIKE_RANGES * (hull[1] - hull[0])
+            if is_like and name in makers and _stays_clamped(makers[name], hull):
                 ranges[name] = hull
     return ranges
+
+
+def _stays_clamped(unit: Unit, span: Range) -> bool:
+    """Whether codes that span this much end where the unit's clamps do, so that saturation can stand for them."""
+    return all(low <= span[0] and span[1] <= high for low, high in map(clamp_bounds, unit.clamps))
 
 
 def _on_knees(placement: Placement, ranges: Mapping[str, Range], scheme: Scheme) -> dict[str, QuantParams]:
@@ -107,7 +116,5 @@ def _weight(unit: Unit, plan: Plan) -> QuantParams:
     if bias is None:
         bias = np.zeros(weight.shape[axis] if axis is not None else 1, np.float32)
     x_scale = float(plan.values[unit.activations[0].name or ""].scale)
-    products = weight.size // max(1, weight.shape[axis] if axis is not None else 1)
-    bound = 255.0 * 127.0 * products
-    scale = fit_weight_scale(params.scale, bias.reshape(-1), x_scale, bound)
+    scale = fit_weight_scale(params.scale, bias.reshape(-1), x_scale, sum_bound(node, entry))
     return QuantParams(scale, params.zero_point, params.axis)

@@ -11,13 +11,19 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 import onnx_ir as ir
 
-from qcompile.decide.facts import computes_float, node_facts
+from qcompile.decide.facts import computes_float, node_facts, sum_bound
 from qcompile.errors import RecipeError
 from qcompile.ir import bodies, constant, scalar_constant, sole_consumer
+from qcompile.ir import nodes as all_nodes
 from qcompile.plan import Code, Decision, Form, Reason
+from qcompile.quant import INT32_MAX
 from qcompile.targets import OpEntry, Role, Target
+
+CLAMPS = ("Relu", "Clip")
+"""Moves that change values. Of floats they stay float: before a clamp, codes would go to values that it cuts off."""
 
 
 @dataclass
@@ -71,7 +77,7 @@ def place(model: ir.Model, target: Target, exclude: Sequence[str] = ()) -> Place
     for node in model.graph:
         if not computes_float(node):
             continue
-        found = Reason(Code.EXCLUDED, excluded[node]) if node in excluded else target.supports(node_facts(node))
+        found = Reason(Code.EXCLUDED, excluded[node]) if node in excluded else _supported(node, target)
         if isinstance(found, OpEntry):
             units[node] = Unit(node, found)
         else:
@@ -92,6 +98,26 @@ def place(model: ir.Model, target: Target, exclude: Sequence[str] = ()) -> Place
     return Placement(ordered | nodes, kept, _groups(kept))
 
 
+def _supported(node: ir.Node, target: Target) -> OpEntry | Reason:
+    """The target's entry for a node; or why it stays float, if only for the numbers in its constants."""
+    entry = target.supports(node_facts(node))
+    if isinstance(entry, Reason):
+        return entry
+    unit = Unit(node, entry)
+    factors = [node.inputs[i] for i in (entry.weight, entry.bias) if i is not None and i < len(node.inputs)]
+    for value in (*unit.activations, *factors):
+        array = constant(value)
+        if array is not None and not np.isfinite(array).all():
+            return Reason(Code.UNSUPPORTED_FORM, "a constant of it is not finite")
+    if entry.weight is None:
+        return entry
+    if constant(unit.activations[0]) is not None:
+        return Reason(Code.UNSUPPORTED_FORM, "both factors are constant")
+    if sum_bound(node, entry) >= INT32_MAX:
+        return Reason(Code.UNSUPPORTED_FORM, "its sums may overflow int32")
+    return entry
+
+
 def _excluded(model: ir.Model, patterns: Sequence[str]) -> dict[ir.Node, str]:
     found: dict[ir.Node, str] = {}
     for pattern in patterns:
@@ -99,7 +125,7 @@ def _excluded(model: ir.Model, patterns: Sequence[str]) -> dict[ir.Node, str]:
             expression = re.compile(pattern)
         except re.error as error:
             raise RecipeError(f"no regular expression in --exclude {pattern!r} ({error})") from error
-        hits = [n for n in model.graph if expression.search(n.name or "") or expression.fullmatch(n.op_type)]
+        hits = [n for n in all_nodes(model) if expression.search(n.name or "") or expression.fullmatch(n.op_type)]
         if not hits:
             raise RecipeError(f"--exclude {pattern!r} matches no node name and no op type; see qcompile inspect")
         found |= dict.fromkeys(hits, pattern)
@@ -162,7 +188,7 @@ def _keep_between_integers(units: dict[ir.Node, Unit], clamps: dict[ir.Node, ir.
             constants = [v for v in unit.activations if constant(v) is not None]
             available = all(producer(v) in units or v in constants for v in unit.activations)
             available = available and len(constants) < len(unit.activations)
-            movable = unit.entry.role is Role.MOVE and all_read and not constants
+            movable = unit.entry.role is Role.MOVE and unit.node.op_type not in CLAMPS and all_read and not constants
             if not read or not (available or movable):
                 del units[unit.node]
                 changed = True

@@ -64,16 +64,19 @@ def _field(tensor: TensorProto) -> str:
 
 def _entries(tensor: TensorProto) -> int:
     """Entries of the typed field: one an element, but two for a complex one, and one a byte where elements share it."""
+    elements = _elements(tensor)
     if tensor.data_type == TensorProto.STRING:
-        return math.prod(tensor.dims)
-    if tensor.data_type in _COMPLEX:
-        return 2 * math.prod(tensor.dims)
-    return min(math.prod(tensor.dims), _bytes(tensor))
+        return elements
+    return 2 * elements if tensor.data_type in _COMPLEX else min(elements, _bytes(tensor))
 
 
 def _bytes(tensor: TensorProto) -> int:
     bits = int(ir.DataType(tensor.data_type).bitwidth)
-    return (math.prod(tensor.dims) * bits + 7) // 8
+    return (_elements(tensor) * bits + 7) // 8
+
+
+def _elements(tensor: TensorProto) -> int:
+    return int(math.prod(tensor.dims))
 
 
 def _check_external(tensor: TensorProto, which: str, folder: Path | None) -> None:

@@ -18,8 +18,13 @@ ENTRY_POINT = "qcompile.passes"
 def built_in_passes() -> Iterator[tuple[str, Pass]]:
     """(stage, pass) in running order."""
     order = import_module("qcompile.passes").DEFAULT_ORDER  # by name: this room may not import that one
-    foreign = list(_registered())
-    for stage in dict.fromkeys(stage for stage, _ in order):
+    foreign, stages = list(_registered()), list(dict.fromkeys(stage for stage, _ in order))
+    for stage, step in foreign:
+        if stage not in stages:
+            raise QCompileError(
+                f"no stage {stage!r} for pass {step.name!r} of a package; there are {', '.join(stages)}"
+            )
+    for stage in stages:
         for _, dotted in (entry for entry in order if entry[0] == stage):
             yield stage, _load(dotted)
         yield from (entry for entry in foreign if entry[0] == stage)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qcompile.quant.bias import fit_weight_scale, quantize_bias
+from qcompile.quant.bias import INT32_MAX, fit_weight_scale, quantize_bias
 from qcompile.quant.channel_mean import ChannelMean
 from qcompile.quant.entropy import entropy_range
 from qcompile.quant.fidelity import Comparison, OutputFidelity
@@ -24,6 +24,7 @@ from qcompile.quant.weights import weight_params
 
 __all__ = [
     "INT8_SYMMETRIC",
+    "INT32_MAX",
     "OBSERVERS",
     "UINT8",
     "WEIGHT_INT8",

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections.abc import Collection
 
 import onnx_ir as ir
 
-from qcompile.ir import nodes
 from qcompile.plan import Code, Plan, Reason
 from qcompile.runtime import FLOAT_OPS, INTEGER_OPS, optimized_nodes
 from qcompile.targets import Target
@@ -17,18 +16,24 @@ def surprises(model: ir.Model, plan: Plan, target: Target, threads: int = 1) -> 
 
     Loads the model in the target's session; raises ModelError if it is refused.
     """
+    found: dict[str, Reason] = {}
     ran = optimized_nodes(model, threads=threads, providers=target.providers, config=target.session_config)
-    found: list[tuple[str, Reason]] = []
-    integer = Counter(node.op_type for node in ran if node.op_type in INTEGER_OPS)
-    written = Counter(node.op_type for node in nodes(model) if node.op_type in INTEGER_OPS)
-    if plan.format == "qoperator":
-        for op, count in integer.items():
-            if count > written[op]:
-                found.append((op, Reason(Code.RUNTIME_QUANTIZED, f"{count - written[op]} more {op} than written")))
-        return found
-    planned = {name for name, decision in plan.nodes.items() if decision.is_integer}
     for node in ran:
-        name = next((n for n in planned if node.name == n or node.name.startswith(f"{n}_")), None)
-        if node.op_type in FLOAT_OPS and name is not None:
-            found.append((name, Reason(Code.RUNTIME_DECLINED, node.op_type)))
-    return found
+        name = _origin(node.name, plan.nodes)
+        if name is None:
+            continue
+        is_integer = plan.nodes[name].is_integer
+        if is_integer and node.op_type in FLOAT_OPS:
+            found[name] = Reason(Code.RUNTIME_DECLINED, node.op_type)
+        elif not is_integer and node.op_type in INTEGER_OPS:
+            found[name] = Reason(Code.RUNTIME_QUANTIZED, node.op_type)
+    return list(found.items())
+
+
+def _origin(name: str, planned: Collection[str]) -> str | None:
+    """The planned node behind one of the runtime's, which its fusions call `fused NAME`, `NAME_token_3`, `NAME/X`."""
+    name = name.removeprefix("fused ")
+    if name in planned:
+        return name
+    begins = (p for p in planned if p and name.startswith((f"{p}_", f"{p}/", f"{p} ")))
+    return max(begins, key=len, default=None)

@@ -1,7 +1,8 @@
 """The lowered model held against its QDQ reference, operator by operator on the same inputs.
 
 The QDQ model is cut at every 8-bit value: what its QuantizeLinear makes becomes an output, what its DequantizeLinear
-reads becomes an input. Fed with the 8-bit values that the lowered model really had, each unit is judged alone.
+reads becomes an input. Fed with the 8-bit values that the lowered model really had, each unit is judged alone; so is
+what integer products give out as floats.
 """
 
 from __future__ import annotations
@@ -23,9 +24,12 @@ QLinearAdd and QLinearMul round ties differently by themselves, on up to 5 % of 
 TIES = frozenset({"Add", "HardSwish", "Mul"})
 
 
+FLOAT_RESULTS = frozenset({"MatMulIntegerToFloat", "QGemm"})
+
+
 @dataclass(frozen=True)
 class StepError:
-    """How one 8-bit value of the lowered model differs from its reference."""
+    """How one 8-bit value of the lowered model, or one float result of its integers, differs from its reference."""
 
     value: str
     op_type: str
@@ -39,23 +43,22 @@ class StepError:
 
 
 def step_errors(reference: ir.Model, lowered: ir.Model, feed: Feed, threads: int = 1) -> list[StepError]:
-    """Compare every 8-bit value that both models have, by name, on one feed. Both models are changed: pass copies."""
-    made = {
-        node.outputs[0].name: node for node in reference.graph if is_op(node, "QuantizeLinear") and node.outputs[0].name
-    }
-    actual = _values(lowered, set(made), feed, threads)
+    """Compare every such value that both models have, by name, on one feed. Both models are changed: pass copies."""
+    codes = {node.outputs[0].name: node.inputs[0] for node in reference.graph if is_op(node, "QuantizeLinear")}
+    floats = {v.name: v for node in reference.graph for v in node.outputs if v.name in _float_results(lowered)}
+    actual = _values(lowered, {*codes, *floats}, feed, threads)
     _cut(reference, set(actual))
     session = Session(reference, optimize=False, threads=threads)
-    expected = dict(zip(session.outputs, session.run({**feed, **actual}), strict=True))
+    given = {name: array for name, array in actual.items() if name in codes}
+    expected = dict(zip(session.outputs, session.run({**feed, **given}), strict=True))
     errors = []
-    for name, codes in actual.items():
+    for name, array in actual.items():
         wanted = expected.get(f"{name}{_EXPECTED}")
-        if wanted is None or not codes.size:
+        if wanted is None or not array.size:
             continue
-        steps = np.abs(wanted.astype(np.int16) - codes.astype(np.int16))
-        maker = made[name].inputs[0].producer()  # type: ignore[union-attr]
-        op_type = _unit_op(maker)
-        errors.append(StepError(name, op_type, int(steps.max()), float(np.mean(steps > 0))))
+        steps = _steps(wanted, array)
+        made = codes.get(name) or floats[name]
+        errors.append(StepError(name, _unit_op(made.producer()), int(steps.max()), float(np.mean(steps > 0))))
     return errors
 
 
@@ -73,6 +76,20 @@ def check_steps(reference: ir.Model, lowered: ir.Model, feed: Feed, threads: int
 _EXPECTED = "__expected"
 
 
+def _float_results(model: ir.Model) -> set[str | None]:
+    return {
+        v.name for n in model.graph if n.op_type in FLOAT_RESULTS for v in n.outputs if v.dtype == ir.DataType.FLOAT
+    }
+
+
+def _steps(wanted: np.ndarray, actual: np.ndarray) -> np.ndarray:
+    """Distances in codes; those of floats in 255ths of their span, all that 8 bits would tell apart."""
+    if wanted.dtype.kind != "f":
+        return np.abs(wanted.astype(np.int16) - actual.astype(np.int16))
+    steps = np.abs(wanted - actual) * (255 / (float(np.ptp(wanted)) or 1.0))
+    return np.asarray(np.rint(np.nan_to_num(steps, nan=255.0, posinf=255.0)))
+
+
 def _unit_op(node: ir.Node | None) -> str:
     """The op that a clamp belongs to, or the op itself."""
     while node is not None and is_op(node, "Relu", "Clip") and node.inputs[0] is not None:
@@ -84,7 +101,7 @@ def _unit_op(node: ir.Node | None) -> str:
 
 
 def _values(model: ir.Model, names: set[str | None], feed: Feed, threads: int) -> dict[str, np.ndarray]:
-    """The 8-bit values of these names that the model makes."""
+    """The values of these names that the model makes."""
     found = [value for node in model.graph for value in node.outputs if value.name in names]
     model.graph.outputs.extend(value for value in found if not value.is_graph_output())
     session = Session(model, threads=threads)
@@ -93,15 +110,16 @@ def _values(model: ir.Model, names: set[str | None], feed: Feed, threads: int) -
 
 
 def _cut(model: ir.Model, names: set[str]) -> None:
-    """Make every named 8-bit value an input for its readers and an output, renamed, of its maker."""
+    """Make every named value an output, renamed; an 8-bit one moreover an input for its readers."""
     graph = model.graph
     graph.outputs.clear()
     for node in list(graph):
-        value = node.outputs[0]
-        if not is_op(node, "QuantizeLinear") or value.name not in names or constant(node.inputs[0]) is not None:
-            continue
-        given = ir.Value(name=value.name, type=value.type, shape=value.shape)
-        value.replace_all_uses_with(given)
-        value.name = f"{value.name}{_EXPECTED}"
-        graph.inputs.append(given)
-        graph.outputs.append(value)
+        for value in node.outputs:
+            if value.name not in names or (is_op(node, "QuantizeLinear") and constant(node.inputs[0]) is not None):
+                continue
+            if is_op(node, "QuantizeLinear"):
+                given = ir.Value(name=value.name, type=value.type, shape=value.shape)
+                value.replace_all_uses_with(given)
+                graph.inputs.append(given)
+            value.name = f"{value.name}{_EXPECTED}"
+            graph.outputs.append(value)

@@ -7,8 +7,6 @@ from collections.abc import Sequence
 
 from qcompile.runtime import Event
 
-_CONV = {"Conv"}
-_MATMUL = {"MatMul", "Gemm"}
 _RECURRENT = {"LSTM", "GRU", "RNN"}
 
 
@@ -26,11 +24,13 @@ def _macs(event: Event) -> int:
     if not event.outputs or len(event.inputs) < 2:
         return 0
     x, w, y = event.inputs[0], event.inputs[1], event.outputs[0]
-    if event.op_type in _CONV:
+    if event.op_type == "Conv":
         return math.prod(y) * math.prod(w[1:])
     if event.op_type == "ConvTranspose":
         return math.prod(x) * math.prod(w[1:])
-    if event.op_type in _MATMUL and x:
+    if event.op_type == "Gemm":
+        return math.prod(x) * y[1]  # whichever way the factors are transposed
+    if event.op_type == "MatMul" and x:
         return math.prod(y) * x[-1]
     if event.op_type in _RECURRENT and len(event.inputs) > 2:
         return x[0] * x[1] * (math.prod(w) + math.prod(event.inputs[2]))

@@ -24,7 +24,7 @@ def params(draw: st.DrawFn) -> QuantParams:
     codes = st.integers(int(np.iinfo(dtype).min), int(np.iinfo(dtype).max))
     count = draw(st.none() | st.integers(1, 4))
     if count is None:
-        return QuantParams(np.float32(draw(scales)), np.array(draw(codes), dtype))
+        return QuantParams(np.array(draw(scales), np.float32), np.array(draw(codes), dtype))
     pairs = draw(st.lists(st.tuples(scales, codes), min_size=count, max_size=count))
     scale, zero_point = np.array([s for s, _ in pairs], np.float32), np.array([z for _, z in pairs], dtype)
     return QuantParams(scale, zero_point, draw(st.integers(0, 3)))
@@ -51,7 +51,7 @@ def small_plan() -> Plan:
     return Plan(
         target="cpu",
         nodes={"conv": Decision(Form.INTEGER), "tail": Decision(Form.FLOAT, Reason(Code.NO_RANGE, "t"))},
-        values={"x": QuantParams(np.float32(6 / 255), np.uint8(0))},
+        values={"x": QuantParams(np.array(6 / 255, np.float32), np.array(0, np.uint8))},
         weights={("conv", 1): QuantParams(np.array([0.1, 0.2], np.float32), np.zeros(2, np.int8), 0)},
     )
 
@@ -83,7 +83,7 @@ def test_what_a_plan_says() -> None:
 def test_the_fingerprint_is_that_of_the_decisions() -> None:
     assert sha256(small_plan()) == sha256(small_plan())
     other = small_plan()
-    other.values["x"] = QuantParams(np.nextafter(np.float32(6 / 255), np.float32(1)), np.uint8(0))
+    other.values["x"] = QuantParams(np.nextafter(small_plan().values["x"].scale, np.float32(1)), np.array(0, np.uint8))
     assert sha256(other) != sha256(small_plan())
 
 

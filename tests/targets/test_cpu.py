@@ -104,7 +104,7 @@ def test_every_operator_of_the_table_has_a_lowering() -> None:
 
 
 def lowering(name: str) -> type[Lowering]:
-    found = getattr(lower, name)
+    found: type[Lowering] = getattr(lower, name)
     assert issubclass(found, Lowering)
     return found
 

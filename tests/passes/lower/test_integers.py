@@ -10,6 +10,7 @@ import numpy as np
 import onnx_ir as ir
 import pytest
 
+from qcompile.pipeline import Context, Pipeline
 from qcompile.quant import QuantParams
 from qcompile.quant import reference as ref
 from qcompile.runtime import Session
@@ -147,8 +148,28 @@ def test_lowered_operators(quantize: Callable[..., Any], name: str, dtype: str) 
             assert np.unique(actual).size >= 8
 
     errors = step_errors(made.qdq.clone(), made.lowered.clone(), made.feed)
-    assert len(errors) == sum(node.op_type == "QuantizeLinear" for node in made.qdq.graph)
+    quantized = [node for node in made.qdq.graph if node.op_type == "QuantizeLinear"]
+    floats = [node for node in made.lowered.graph if node.op_type in REFERENCES and node.outputs[0].is_graph_output()]
+    assert len(errors) == len(quantized) + len(floats)
     assert [error for error in errors if not error.is_within_contract] == []
+
+
+def test_names_and_metadata_survive(quantize: Callable[..., Any]) -> None:
+    nodes = """
+        [first] a = Conv(x, w) [clamp] r = Relu(a) [pool] m = MaxPool<kernel_shape=[1,1]>(r)
+        [pair] s, t = Split<axis=1>(m, halves) [sum] u = Add(s, t) [mean] p = GlobalAveragePool(u)
+        [flat] f = Flatten(p) [head] y = Gemm(f, g) [tail] z = Elu(y)
+    """
+    weights = {"w": (8, 4, 1, 1), "g": (4, 3), "halves": ints(4, 4)}
+    made = quantize("(float[2,4,6,6] x) => (float[2,3] y, float[2,3] z)", nodes, **weights)
+    names = {node.name for node in made.lowered.graph}
+    assert names == {node.name for node in made.canonical.graph} - {"clamp"} | {"x_QuantizeLinear"}
+    values = [value.name for node in made.lowered.graph for value in node.outputs]
+    assert values == [f"{name}_quantized" for name in "xrmstupf"] + ["y", "z"]
+
+    made.qdq.graph.outputs[0].metadata_props["unit"] = "volt"
+    lowered, _ = Pipeline.default().stage("lower").run(made.qdq, Context(plan=made.plan))
+    assert lowered.graph.outputs[0].metadata_props == {"unit": "volt"}
 
 
 def all_values(model: ir.Model, feed: Mapping[str, Array]) -> dict[str, Array]:

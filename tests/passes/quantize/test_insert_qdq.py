@@ -22,7 +22,9 @@ IMAGE = "(float[1,4,6,6] x) => (float[1,8,6,6] y)"
 
 def written(model: ir.Model) -> tuple[str, dict[str, bytes]]:
     """The graph as text with its value declarations, and the bytes of every weight."""
-    weights = {name: value.const_value.tobytes() for name, value in model.graph.initializers.items() if value.const_value}
+    weights = {
+        name: value.const_value.tobytes() for name, value in model.graph.initializers.items() if value.const_value
+    }
     return ir.to_onnx_text(model, exclude_initializers=True), weights
 
 
@@ -36,7 +38,9 @@ def pairs(model: ir.Model) -> list[tuple[str | None, str | None]]:
 GRAPHS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "output": (IMAGE, "y = Conv(x, w, b)", {"w": (8, 4, 1, 1), "b": (8,)}),
     "output that is read": (
-        "(float[1,4,6,6] x) => (float[1,8,6,6] y, float[1,8,6,6] z)", "y = Conv(x, w) z = Conv(y, v)", {"w": (8, 4, 1, 1), "v": (8, 8, 1, 1)}
+        "(float[1,4,6,6] x) => (float[1,8,6,6] y, float[1,8,6,6] z)",
+        "y = Conv(x, w) z = Conv(y, v)",
+        {"w": (8, 4, 1, 1), "v": (8, 8, 1, 1)},
     ),
     "float output": ("(float[3,4] x) => (float[3,8] y)", "y = Gemm(x, w, b)", {"w": (4, 8), "b": (8,)}),
     "residual": (
@@ -66,13 +70,13 @@ GRAPHS: dict[str, tuple[str, str, dict[str, Any]]] = {
     ),
     "captured by a body": (
         "(float[1,4,6,6] x, bool c) => (float[1,8,6,6] y, float[1,8,6,6] z)",
-        "a = Conv(x, w) y = Conv(a, v) z = If(c) <"
-        "then_branch = t () => (float[1,8,6,6] p) { p = Elu(a) }, else_branch = e () => (float[1,8,6,6] q) { q = Neg(a) }>",
+        "a = Conv(x, w) y = Conv(a, v) z = If(c) <then_branch = t () => (float[1,8,6,6] p) { p = Elu(a) },"
+        "else_branch = e () => (float[1,8,6,6] q) { q = Neg(a) }>",
         {"w": (8, 4, 1, 1), "v": (8, 8, 1, 1)},
     ),
     "names like ours": (
         IMAGE,
-        "x_quantized = Conv(x, w) [x_QuantizeLinear] y_float = Conv(x_quantized, x_scale) y = Add(y_float, x_quantized)",
+        "x_quantized = Conv(x, w) [x_QuantizeLinear] y_float = Conv(x_quantized, x_scale)y = Add(y_float, x_quantized)",
         {"w": (8, 4, 1, 1), "x_scale": (8, 8, 1, 1)},
     ),
 }
@@ -84,7 +88,7 @@ def check_inverse(quantize: Quantize, interface: str, nodes: str, weights: dict[
     remove_dead(model)
     before = written(model)
     inserted = InsertQDQ().run(model, context).changes
-    with_pairs = model.clone()
+    with_pairs: ir.Model = model.clone()
     assert inserted == len(pairs(model))
     assert written(model) != before
     assert RemoveQDQ().run(model, context).changes == inserted
@@ -106,11 +110,8 @@ def test_integer_readers_share_a_pair_and_float_readers_of_an_input_read_the_inp
         ("v", "v_dequantized"),
         ("y_float", "y"),
     ]
-    read = {node.op_type: [] for node in model.graph} | {"Elu": [], "Conv": []}
-    for node in model.graph:
-        read[node.op_type] += [node.inputs[0].name if node.inputs[0] else None]
-    assert read["Elu"] == ["a_dequantized", "x"]
-    assert read["Conv"] == ["x_dequantized", "a_dequantized"]
+    read = [(n.op_type, n.inputs[0].name) for n in model.graph if n.inputs[0] and n.op_type in ("Conv", "Elu")]
+    assert read == [("Conv", "x_dequantized"), ("Conv", "a_dequantized"), ("Elu", "a_dequantized"), ("Elu", "x")]
 
 
 def test_values_that_share_parameters_share_their_initializers(quantize: Quantize) -> None:
@@ -162,7 +163,7 @@ STEPS = st.sampled_from(
 )
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(STEPS, st.integers(0, 99), st.integers(0, 99)), min_size=1, max_size=8), st.integers(0, 99))
 def test_inverse_on_any_graph(quantize: Quantize, steps: list[tuple[str, int, int]], tap: int) -> None:
     nodes = ["x1 = Conv(x0, w)"]

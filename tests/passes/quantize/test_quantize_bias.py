@@ -18,18 +18,21 @@ def stored(model: ir.Model) -> dict[str, Array]:
     return {name: v.const_value.numpy() for name, v in model.graph.initializers.items() if v.const_value is not None}
 
 
+ROWS = "(float[3,4] x) => (float[3,8] y)"
+
+
 @pytest.mark.parametrize(
-    ("interface", "node", "w"),
+    ("interface", "node", "w", "size"),
     [
-        (IMAGE, "[n] y = Conv(x, w, b)", (8, 4, 1, 1)),
-        ("(float[3,4] x) => (float[3,8] y)", "[n] y = Gemm(x, w, b)", (4, 8)),
-        ("(float[3,4] x) => (float[3,8] y)", "[n] y = Gemm<transB=1>(x, w, b)", (8, 4)),
+        (IMAGE, "[n] y = Conv(x, w, b)", (8, 4, 1, 1), 8),
+        (ROWS, "[n] y = Gemm(x, w, b)", (4, 8), 8),
+        (ROWS, "[n] y = Gemm(x, w, b)", (4, 8), 1),
+        (ROWS, "[n] y = Gemm<transB=1>(x, w, b)", (8, 4), 8),
     ],
 )
-@pytest.mark.parametrize("size", [8, 1])
-def test_codes_scales_and_zero_points(quantize: Quantize, interface: str, node: str, w: tuple[int, ...], size: int) -> None:
-    if size == 1 and "Conv" in node:
-        pytest.skip("a convolution's bias has an entry for each channel")
+def test_codes_scales_and_zero_points(
+    quantize: Quantize, interface: str, node: str, w: tuple[int, ...], size: int
+) -> None:
     made = quantize(interface, node, w=w, b=(size,))
     arrays = stored(made.qdq)
     grid = arrays["x_scale"] * arrays["w_scale"]
@@ -37,7 +40,9 @@ def test_codes_scales_and_zero_points(quantize: Quantize, interface: str, node: 
     assert arrays["n_bias_quantized"].dtype == arrays["n_bias_zero_point"].dtype == np.int32
     assert not arrays["n_bias_zero_point"].any()
     bias = made.canonical.graph.initializers["b"].const_value.numpy()
-    np.testing.assert_allclose(arrays["n_bias_quantized"] * grid.astype(float), np.broadcast_to(bias, 8), atol=grid.max())
+    np.testing.assert_allclose(
+        arrays["n_bias_quantized"] * grid.astype(float), np.broadcast_to(bias, 8), atol=grid.max()
+    )
 
 
 def test_a_dead_channel_keeps_its_bias(quantize: Quantize) -> None:

@@ -1,0 +1,1 @@
+"""A pass, an observer and a target for qcompile, found through the entry points in pyproject.toml."""

@@ -1,0 +1,44 @@
+"""Which weights of float nodes are stored in 8 bits: all that get smaller by it, with the finest scales that pay."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx_ir as ir
+
+from qcompile.ir import attribute, constant, nodes
+from qcompile.plan import Plan
+from qcompile.quant import QuantParams, weight_params
+
+OVERHEAD = 512
+"""Bytes that a stored weight costs beside itself: two nodes and their names."""
+
+
+def stored_weights(model: ir.Model, plan: Plan) -> dict[tuple[str, int], QuantParams]:
+    """Parameters of every weight of a float node that is worth storing in 8 bits, by (node name, input index)."""
+    found = {}
+    for node in nodes(model):
+        if plan.is_integer(node.name):
+            continue
+        for index, axis in _weight_axes(node).items():
+            weight = constant(node.inputs[index]) if index < len(node.inputs) else None
+            if weight is None or weight.dtype != np.float32 or not np.isfinite(weight).all():
+                continue
+            params = weight_params(weight, axis)
+            if weight.size + 4 * params.scale.size + OVERHEAD < weight.nbytes:
+                found[node.name or "", index] = params
+    return found
+
+
+def _weight_axes(node: ir.Node) -> dict[int, int]:
+    """Input index -> axis of the scales, for the operators whose weights lie still while activations pass."""
+    if node.domain != "":
+        return {}
+    if node.op_type == "ConvTranspose":  # one scale per output channel, or per input channel where groups share them
+        return {1: 0 if attribute(node, "group", 1) > 1 else 1}
+    if node.op_type == "Gemm":
+        return {1: 0 if attribute(node, "transB", 0) else 1}
+    if node.op_type == "Gather":
+        return {0: 0} if attribute(node, "axis", 0) == 0 else {}
+    return {"Conv": {1: 0}, "MatMul": {0: -2, 1: -1}, "LSTM": {1: 1, 2: 1}, "GRU": {1: 1, 2: 1}, "RNN": {1: 1, 2: 1}}.get(
+        node.op_type, {}
+    )
