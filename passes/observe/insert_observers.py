@@ -8,10 +8,12 @@ from typing import ClassVar
 
 import onnx_ir as ir
 
+from qcompile.ir import Names, graphs
+from qcompile.passes.observe.lift import LIFTABLE, lift
 from qcompile.pipeline import Context, Pass, PassResult, Preserves
 
 MARK = "qcompile.observer"
-"""Metadata key of an output that is there to be observed."""
+"""Metadata key of an output that is there to be observed; its value is the name of the value that it shows."""
 
 
 @dataclass(frozen=True)
@@ -20,6 +22,9 @@ class InsertObservers(Pass):
 
     Before: `g (float[1,8] x) => (float[1,8] y) { t = Relu(x)  y = Neg(t) }`
     After:  `g (float[1,8] x) => (float[1,8] y, float[1,8] t) { ... }`
+
+    A value in a branch of If becomes an output of the If, empty where the other branch is taken; one in the body of a
+    Loop or Scan shows the smallest and largest element of each iteration.
 
     `values` names them; without names it is every float value that a node of the target's table reads or makes.
     Graph inputs need no observer: a feed holds them. `remove-observers` is the exact inverse.
@@ -33,20 +38,37 @@ class InsertObservers(Pass):
         """Append the outputs in graph order."""
         named = context.observed if self.values is None else self.values
         wanted = _of_interest(model, context) if named is None else set(named)
+        names = Names(model)
         changes = 0
-        for node in model.graph:
-            for value in node.outputs:
-                if value.name in wanted and not value.is_graph_output():
-                    value.metadata_props[MARK] = "1"
-                    model.graph.outputs.append(value)
-                    changes += 1
+        for graph in list(graphs(model)):
+            found = [v for node in graph for v in node.outputs if v.name in wanted]
+            for value in found:
+                name = value.name or ""
+                shown = _shown(model, graph, value, names)
+                if shown is None or shown.is_graph_output():
+                    continue
+                shown.metadata_props[MARK] = name
+                model.graph.outputs.append(shown)
+                changes += 1
         return PassResult(changes)
+
+
+def _shown(model: ir.Model, graph: ir.Graph, value: ir.Value, names: Names) -> ir.Value | None:
+    """The value itself, or what shows it in the main graph; None where a body lets nothing out."""
+    while graph is not model.graph:
+        owner = graph.parent_node
+        if owner is None or owner.op_type not in LIFTABLE or not isinstance(owner.graph, ir.Graph):
+            return None
+        value, graph = lift(owner, graph, value, names), owner.graph
+        value.metadata_props[MARK] = "lifted"
+    return value
 
 
 def _of_interest(model: ir.Model, context: Context) -> set[str]:
     found: set[str] = set()
-    for node in model.graph:
-        if node.op_type in context.target.table:
-            values = (v for v in (*node.inputs, *node.outputs) if v is not None and v.const_value is None)
-            found.update(v.name or "" for v in values if v.dtype == ir.DataType.FLOAT)
+    for graph in graphs(model):
+        for node in graph:
+            if node.op_type in context.target.table:
+                values = (v for v in (*node.inputs, *node.outputs) if v is not None and v.const_value is None)
+                found.update(v.name or "" for v in values if v.dtype == ir.DataType.FLOAT)
     return found

@@ -7,7 +7,9 @@ from typing import ClassVar
 
 import onnx_ir as ir
 
+from qcompile.ir import nodes, remove_dead
 from qcompile.passes.observe.insert_observers import MARK
+from qcompile.passes.observe.lift import LIFTABLE, drop_lifted
 from qcompile.pipeline import Context, Pass, PassResult, Preserves
 
 
@@ -23,8 +25,21 @@ class RemoveObservers(Pass):
     preserves: ClassVar[Preserves] = Preserves.INTERFACE
 
     def run(self, model: ir.Model, context: Context) -> PassResult:
-        """Drop the marked outputs and their marks."""
-        marked = [value for value in model.graph.outputs if value.metadata_props.pop(MARK, None)]
+        """Drop the marked outputs and their marks, outer control flow before inner."""
+        marked = [value for value in model.graph.outputs if MARK in value.metadata_props]
         for value in marked:
             model.graph.outputs.remove(value)
+            if not _is_lifted(value):
+                del value.metadata_props[MARK]
+        for node in list(nodes(model)):
+            lifted = [value for value in node.outputs if MARK in value.metadata_props]
+            if node.op_type in LIFTABLE and lifted:
+                drop_lifted(node, len(lifted))
+        if marked:
+            remove_dead(model)
         return PassResult(len(marked))
+
+
+def _is_lifted(value: ir.Value) -> bool:
+    producer = value.producer()
+    return producer is not None and producer.op_type in LIFTABLE

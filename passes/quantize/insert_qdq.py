@@ -29,13 +29,15 @@ class InsertQDQ(Pass):
     preserves: ClassVar[Preserves] = Preserves.QUANTIZED
 
     def run(self, model: ir.Model, context: Context) -> PassResult:
-        """Insert the pairs in the main graph."""
+        """Insert the pairs in the main graph and in every body."""
         assert context.plan is not None
         inserter = _Inserter(model, context.plan)
-        values = [*model.graph.inputs, *(v for node in model.graph for v in node.outputs)]
-        changes = sum(inserter.quantize_value(value) for value in values)
-        for node in list(model.graph):
-            changes += inserter.quantize_constants(node)
+        changes = 0
+        for graph in list(graphs(model)):
+            values = [*graph.inputs, *(v for node in graph for v in node.outputs)]
+            changes += sum(inserter.quantize_value(graph, value) for value in values)
+            for node in list(graph):
+                changes += inserter.quantize_constants(graph, node)
         return PassResult(changes)
 
 

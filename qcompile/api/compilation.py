@@ -13,7 +13,7 @@ from qcompile.api.results import CompileResult, NodeReport
 from qcompile.api.source import OpenedSource, open_source
 from qcompile.calibrate import find_observer, input_specs, observe, open_feeds, split_feeds, synthetic_feeds
 from qcompile.decide import AUTOMATIC, Placement, candidate_plans, check_fits, choose, known_ranges, mean_axes, place
-from qcompile.errors import TargetError
+from qcompile.errors import PlanError, TargetError
 from qcompile.ir import Source, lowest_runtime, nodes, quantized_form, to_proto
 from qcompile.pipeline import Context, Feed, Hook, Pipeline, Trace, VerifyEach
 from qcompile.plan import Plan, Reason, sha256
@@ -123,6 +123,18 @@ class _Request:
             )
         return self.format
 
+    def check_is_for_this(self, plan: Plan) -> None:
+        """Raises PlanError if the plan was made for another target or format than is asked for."""
+        wanted_format = plan.format if self.format == "auto" else self.format
+        for what, has, wanted in (
+            ("target", plan.target, self.target.name),
+            ("format", plan.format, wanted_format),
+        ):
+            if has != wanted:
+                raise PlanError(
+                    f"plan is for {what} {has}, not {wanted}; save one from such a compile, or ask for {has}"
+                )
+
 
 class _Compilation:
     """One compile, from the loaded model to the checked result."""
@@ -160,6 +172,7 @@ class _Compilation:
         """The plan that was given, or the best of the candidates on held-back samples."""
         request = self.request
         if request.plan is not None:
+            request.check_is_for_this(request.plan)
             check_fits(request.plan, self.model)
             return request.plan
         known = known_ranges(self.model, placement)

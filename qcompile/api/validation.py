@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+
+import onnx_ir as ir
 
 from qcompile.api.source import open_source
 from qcompile.calibrate import input_specs, open_feeds
@@ -46,13 +49,19 @@ def validate(
     `data` is any form of DATA. Raises QCompileError in one line where a model or the data cannot be used, or the
     models have different inputs or outputs.
     """
-    left, right = open_source(reference).model, open_source(candidate).model
+    sources = open_source(reference), open_source(candidate)
+    left, right = (source.model for source in sources)
     for what, a, b in (
         ("inputs", left.graph.inputs, right.graph.inputs),
         ("outputs", left.graph.outputs, right.graph.outputs),
     ):
         if [v.name for v in a] != [v.name for v in b]:
-            raise ModelError(f"{what} differ between {reference} and {candidate}; they are not forms of one model")
+            held = (f"{source.name} ({_listed(values)})" for source, values in zip(sources, (a, b), strict=True))
+            raise ModelError(f"{what} differ between {' and '.join(held)}; they are not forms of one model")
     feeds = open_feeds(data, input_specs(left), preprocess=preprocess, max_samples=max_samples)
     outputs = compare(Session(left, threads=threads), Session(right, threads=threads), feeds)
     return ValidationReport(outputs, len(feeds))
+
+
+def _listed(values: Sequence[ir.Value]) -> str:
+    return ", ".join(repr(value.name) for value in values) or "none"

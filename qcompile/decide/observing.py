@@ -20,8 +20,12 @@ from qcompile.targets import Target
 
 Range = tuple[float, float]
 
-AUTOMATIC = MseObserver
-"""Observed where no observer is asked for: its histogram also holds the minimum and the maximum."""
+
+class AutomaticObserver(MseObserver):
+    """Observed where no observer is asked for: its histogram also holds the minimum and the maximum."""
+
+
+AUTOMATIC = AutomaticObserver
 
 
 def known_ranges(model: ir.Model, placement: Placement) -> dict[str, Range]:
@@ -77,6 +81,6 @@ def choose(plans: Iterable[Plan], sqnr_db: Callable[[Plan], float]) -> Plan:
 
 
 def _extremes(observer: Observer) -> Range:
-    assert isinstance(observer, MseObserver)
+    assert isinstance(observer, AutomaticObserver)
     histogram = observer.histogram
     return (min(histogram.low, 0.0), max(histogram.high, 0.0)) if histogram.total else (0.0, 0.0)

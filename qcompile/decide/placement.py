@@ -8,7 +8,7 @@ come from integer nodes and somebody integer reads it; so tails behind the last 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -16,7 +16,7 @@ import onnx_ir as ir
 
 from qcompile.decide.facts import computes_float, node_facts, sum_bound
 from qcompile.errors import RecipeError
-from qcompile.ir import bodies, constant, scalar_constant, sole_consumer
+from qcompile.ir import constant, scalar_constant, sole_consumer
 from qcompile.ir import nodes as all_nodes
 from qcompile.plan import Code, Decision, Form, Reason
 from qcompile.quant import INT32_MAX
@@ -66,36 +66,46 @@ class Placement:
         return list(dict.fromkeys(self.groups.values()))
 
 
-def place(model: ir.Model, target: Target, exclude: Sequence[str] = ()) -> Placement:
-    """Decide where integers go. `exclude` holds regular expressions over node names and op types.
+def place(
+    model: ir.Model, target: Target, exclude: Sequence[str] = (), kept_float: Mapping[str, Reason] | None = None
+) -> Placement:
+    """Decide where integers go, in the main graph and in all bodies.
 
-    Raises RecipeError if an expression is none or matches nothing.
+    `exclude` holds regular expressions over node names and op types, `kept_float` names further nodes that stay float,
+    with the reason. Raises RecipeError if an expression is none or matches nothing.
     """
-    excluded = _excluded(model, exclude)
+    reasons = _excluded(model, exclude) | dict(kept_float or {})
+    everything = [node for node in all_nodes(model) if computes_float(node)]
     nodes: dict[str, Decision] = {}
     units: dict[ir.Node, Unit] = {}
-    for node in model.graph:
-        if not computes_float(node):
-            continue
-        found = Reason(Code.EXCLUDED, excluded[node]) if node in excluded else _supported(node, target)
+    for node in everything:
+        found = reasons.get(node.name or "") or _supported(node, target)
         if isinstance(found, OpEntry):
             units[node] = Unit(node, found)
         else:
             nodes[node.name or ""] = Decision(Form.FLOAT, found)
-        for body in bodies(node):
-            _inside(body, nodes)
     clamps = _absorb_clamps(units)
     _keep_between_integers(units, clamps)
-    for node in model.graph:
+    for node in everything:
         if node in units or (node in clamps and clamps[node] in units):
             unit = units.get(node) or units[clamps[node]]
             nodes[node.name or ""] = Decision(unit.form)
-        elif computes_float(node) and node.name not in nodes:
-            nodes[node.name or ""] = Decision(Form.FLOAT, Reason(Code.NOT_BETWEEN_INTEGERS))
-    order = {node: i for i, node in enumerate(model.graph)}
+        else:
+            nodes.setdefault(node.name or "", Decision(Form.FLOAT, Reason(Code.NOT_BETWEEN_INTEGERS)))
+    order = {node: i for i, node in enumerate(everything)}
     kept = sorted(units.values(), key=lambda unit: order[unit.node])
-    ordered = {node.name or "": nodes[node.name or ""] for node in model.graph if node.name in nodes}
-    return Placement(ordered | nodes, kept, _groups(kept))
+    return Placement({node.name or "": nodes[node.name or ""] for node in everything}, kept, _groups(kept))
+
+
+def unseen(placement: Placement, seen: Collection[str]) -> dict[str, Reason]:
+    """Nodes that read or make values which calibration never met (a branch not taken, say), with that reason."""
+    found = {}
+    for unit in placement.units:
+        names = [value.name or "" for value in (*unit.activations, *unit.outputs)]
+        missing = next((n for n in names if n in placement.groups and placement.groups[n] not in seen), None)
+        if missing is not None:
+            found[unit.node.name or ""] = Reason(Code.NO_RANGE, missing)
+    return found
 
 
 def _supported(node: ir.Node, target: Target) -> OpEntry | Reason:
@@ -118,8 +128,8 @@ def _supported(node: ir.Node, target: Target) -> OpEntry | Reason:
     return entry
 
 
-def _excluded(model: ir.Model, patterns: Sequence[str]) -> dict[ir.Node, str]:
-    found: dict[ir.Node, str] = {}
+def _excluded(model: ir.Model, patterns: Sequence[str]) -> dict[str, Reason]:
+    found: dict[str, Reason] = {}
     for pattern in patterns:
         try:
             expression = re.compile(pattern)
@@ -128,14 +138,8 @@ def _excluded(model: ir.Model, patterns: Sequence[str]) -> dict[ir.Node, str]:
         hits = [n for n in all_nodes(model) if expression.search(n.name or "") or expression.fullmatch(n.op_type)]
         if not hits:
             raise RecipeError(f"--exclude {pattern!r} matches no node name and no op type; see qcompile inspect")
-        found |= dict.fromkeys(hits, pattern)
+        found |= {node.name or "": Reason(Code.EXCLUDED, pattern) for node in hits}
     return found
-
-
-def _inside(body: ir.Graph, nodes: dict[str, Decision]) -> None:
-    for node in body.all_nodes():
-        if computes_float(node):
-            nodes[node.name or ""] = Decision(Form.FLOAT, Reason(Code.INSIDE_SUBGRAPH, body.name or ""))
 
 
 def _absorb_clamps(units: dict[ir.Node, Unit]) -> dict[ir.Node, ir.Node]:

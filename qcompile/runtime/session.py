@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -49,30 +50,16 @@ class Session:
         if profile_prefix is not None:
             options.enable_profiling = True
             options.profile_file_prefix = str(profile_prefix)
-        self._folder: tempfile.TemporaryDirectory[str] | None = None
         available = [p for p in providers if p in ort.get_available_providers()]
         try:
-            self._session = ort.InferenceSession(
-                self._loadable(model), options, providers=[*available] or ["CPUExecutionProvider"]
-            )
+            with _loadable(model) as source:
+                self._session = ort.InferenceSession(
+                    source, options, providers=[*available] or ["CPUExecutionProvider"]
+                )
         except Exception as error:  # the bindings raise a dozen unrelated types
             raise ModelError(f"onnxruntime refuses the model ({one_line(error)})") from error
         self.outputs = [o.name for o in self._session.get_outputs()]
         self.inputs = [i.name for i in self._session.get_inputs()]
-
-    def _loadable(self, model: Runnable) -> str | bytes:
-        if isinstance(model, Path):
-            return str(model)
-        if isinstance(model, bytes):
-            return model
-        if isinstance(model, onnx.ModelProto):
-            return bytes(model.SerializeToString())
-        if weight_bytes(model) < _SERIALIZED_LIMIT:
-            return bytes(_embedded(model).SerializeToString())
-        self._folder = tempfile.TemporaryDirectory()
-        path = Path(self._folder.name) / "model.onnx"
-        save_model(model, path)
-        return str(path)
 
     def run(self, feed: Feed) -> list[np.ndarray]:
         """Outputs in the model's order. Raises ModelError in one line."""
@@ -84,6 +71,25 @@ class Session:
     def end_profile(self) -> Path:
         """Stop profiling and return the file with the events."""
         return Path(self._session.end_profiling())
+
+
+@contextmanager
+def _loadable(model: Runnable) -> Iterator[str | bytes]:
+    """What the runtime loads the model from: a file, or its bytes."""
+    if isinstance(model, Path):
+        yield str(model)
+    elif isinstance(model, bytes):
+        yield model
+    elif isinstance(model, onnx.ModelProto):
+        yield bytes(model.SerializeToString())
+    elif weight_bytes(model) < _SERIALIZED_LIMIT:
+        yield bytes(_embedded(model).SerializeToString())
+    else:
+        # where a file that is mapped into memory cannot be removed, it is left to the system
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+            path = Path(folder) / "model.onnx"
+            save_model(model, path)
+            yield str(path)
 
 
 def _embedded(model: ir.Model) -> onnx.ModelProto:

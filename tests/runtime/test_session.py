@@ -38,7 +38,7 @@ FORMS: dict[str, Callable[[ir.Model, Path], Runnable]] = {
     "proto": lambda model, _: to_proto(model),
     "bytes": lambda model, _: to_proto(model).SerializeToString(),
     "path": saved,
-    "external weights": lambda model, folder: load_model(saved(model, folder)).model,
+    "external weights": lambda model, folder: load_model(saved(model, folder)),
 }
 
 
