@@ -15,8 +15,11 @@ from onnx import ModelProto, OptionalProto, SequenceProto, TensorProto, numpy_he
 from onnx.backend.test.loader import DATA_DIR
 
 FOLDERS = ("simple", "pytorch-operator", "pytorch-converted", "light")
-NODES = "node"
-SUITES = (*FOLDERS, NODES)
+NODES, WEIGHTS = "node", "node-weights"
+SUITES = (*FOLDERS, NODES, WEIGHTS)
+
+_RELEASED_OPSET = 26
+"""Newest opset that runtimes load; the generator stamps what changed since, if only in the types that it takes."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,8 @@ def cases(suites: Sequence[str] = SUITES) -> Iterator[Case]:
     for suite in suites:
         if suite == NODES:
             yield from _node_cases()
+        elif suite == WEIGHTS:
+            yield from filter(None, map(_with_weights, _node_cases()))
         elif suite == "light":
             yield from (_light_case(path) for path in sorted(Path(DATA_DIR, suite).glob("*.onnx")))
         else:
@@ -75,6 +80,28 @@ def _node_cases() -> Iterator[Case]:
         feeds = [dict(zip(_names(case.model), map(_plain, inputs), strict=False)) for inputs, _ in case.data_sets]
         expected = [[_plain(output) for output in outputs] for _, outputs in case.data_sets]
         yield Case(NODES, case.name.removeprefix("test_"), case.model, tuple(feeds), tuple(expected))
+
+
+def _with_weights(case: Case) -> Case | None:
+    """The case with all inputs but the first as weights, as real models have them, in an opset that runtimes load.
+
+    None where that is no other case.
+    """
+    assert isinstance(case.model, ModelProto)
+    feed = case.feeds[0]
+    first, *others = feed or [""]
+    if not others or not all(isinstance(feed[name], np.ndarray) for name in others):
+        return None
+    model = ModelProto()
+    model.CopyFrom(case.model)
+    model.graph.initializer.extend(numpy_helper.from_array(feed[name], name) for name in others)
+    inputs = [value for value in model.graph.input if value.name not in others]
+    del model.graph.input[:]
+    model.graph.input.extend(inputs)
+    for entry in model.opset_import:
+        if entry.domain in ("", "ai.onnx"):
+            entry.version = min(entry.version, _RELEASED_OPSET)
+    return Case(WEIGHTS, case.name, model, ({first: feed[first]},), case.expected)
 
 
 def _names(model: ModelProto) -> list[str]:

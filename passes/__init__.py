@@ -26,6 +26,8 @@ DEFAULT_ORDER: tuple[tuple[str, str], ...] = (
     ("quantize", "qcompile.passes.quantize.cancel_qdq.CancelQDQ"),
     ("quantize", "qcompile.passes.quantize.quantize_bias.QuantizeBias"),
     ("quantize", "qcompile.passes.quantize.fold_weight_quantization.FoldWeightQuantization"),
+    ("quantize", "qcompile.passes.quantize.gather_stored_rows.GatherStoredRows"),
+    ("quantize", "qcompile.passes.quantize.store_weights.StoreWeights"),
     ("lower", "qcompile.passes.lower.fuse_qlinear_conv.FuseQLinearConv"),
     ("lower", "qcompile.passes.lower.fuse_qgemm.FuseQGemm"),
     ("lower", "qcompile.passes.lower.fuse_qlinear_matmul.FuseQLinearMatMul"),

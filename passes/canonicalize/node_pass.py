@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import onnx_ir as ir
 
-from qcompile.ir import Names, is_op, nodes, remove_dead, replace_value
+from qcompile.ir import Names, nodes, remove_dead, replace_value
 from qcompile.pipeline import Context, Pass, PassResult
 from qcompile.plan import Code, Reason
 
@@ -16,12 +16,13 @@ Outcome = bool | str
 
 
 class NodePass(Pass):
-    """A pass that visits every node of certain standard ops once, in order, in the main graph and in bodies.
+    """A pass that visits every node of certain ops once, in order, in the main graph and in bodies.
 
     For rewrites that change a node in place, so that its name stays; what becomes unread is removed at the end.
     """
 
     ops: ClassVar[tuple[str, ...]]
+    domains: ClassVar[tuple[str, ...]] = ("",)
 
     @abstractmethod
     def visit(self, node: ir.Node, names: Names) -> Outcome:
@@ -33,7 +34,7 @@ class NodePass(Pass):
         changes = 0
         declined = []
         for node in nodes(model):
-            if not is_op(node, *self.ops):
+            if node.op_type not in self.ops or node.domain not in self.domains:
                 continue
             outcome = self.visit(node, names)
             if isinstance(outcome, str):

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 import onnx_ir as ir
 
-from qcompile.ir import CONTRIB, Names, constant, declare, is_op, remove_dead, scalar_constant, sole_consumer
+from qcompile.ir import CONTRIB, Names, constant, declare, is_op, nodes, remove_dead, scalar_constant, sole_consumer
 from qcompile.pipeline import Context, Pass, PassResult, Preserves
 from qcompile.plan import Code, Reason
 from qcompile.quant import QuantParams
@@ -107,10 +107,10 @@ class Lowering(Pass):
     preserves: ClassVar[Preserves] = Preserves.QUANTIZED
 
     def run(self, model: ir.Model, context: Context) -> PassResult:
-        """Lower every unit of the main graph."""
+        """Lower every unit, in the main graph and in all bodies."""
         names = Names(model)
         changes, declined = 0, []
-        for node in list(model.graph):
+        for node in list(nodes(model)):
             if not is_op(node, *self.ops):
                 continue
             done = self.lower(node, names)

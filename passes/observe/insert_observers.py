@@ -8,12 +8,9 @@ from typing import ClassVar
 
 import onnx_ir as ir
 
-from qcompile.ir import Names, graphs
+from qcompile.ir import Names, graphs, owners
 from qcompile.passes.observe.lift import LIFTABLE, lift
-from qcompile.pipeline import Context, Pass, PassResult, Preserves
-
-MARK = "qcompile.observer"
-"""Metadata key of an output that is there to be observed; its value is the name of the value that it shows."""
+from qcompile.pipeline import OBSERVED, Context, Pass, PassResult, Preserves
 
 
 @dataclass(frozen=True)
@@ -38,29 +35,29 @@ class InsertObservers(Pass):
         """Append the outputs in graph order."""
         named = context.observed if self.values is None else self.values
         wanted = _of_interest(model, context) if named is None else set(named)
-        names = Names(model)
+        names, carriers = Names(model), owners(model)
         changes = 0
         for graph in list(graphs(model)):
             found = [v for node in graph for v in node.outputs if v.name in wanted]
             for value in found:
                 name = value.name or ""
-                shown = _shown(model, graph, value, names)
+                shown = _shown(graph, value, carriers, names)
                 if shown is None or shown.is_graph_output():
                     continue
-                shown.metadata_props[MARK] = name
+                shown.metadata_props[OBSERVED] = name
                 model.graph.outputs.append(shown)
                 changes += 1
         return PassResult(changes)
 
 
-def _shown(model: ir.Model, graph: ir.Graph, value: ir.Value, names: Names) -> ir.Value | None:
+def _shown(graph: ir.Graph, value: ir.Value, carriers: dict[ir.Graph, ir.Node], names: Names) -> ir.Value | None:
     """The value itself, or what shows it in the main graph; None where a body lets nothing out."""
-    while graph is not model.graph:
-        owner = graph.parent_node
-        if owner is None or owner.op_type not in LIFTABLE or not isinstance(owner.graph, ir.Graph):
+    while graph in carriers:
+        owner = carriers[graph]
+        if owner.op_type not in LIFTABLE or not isinstance(owner.graph, ir.Graph):
             return None
         value, graph = lift(owner, graph, value, names), owner.graph
-        value.metadata_props[MARK] = "lifted"
+        value.metadata_props[OBSERVED] = "lifted"
     return value
 
 

@@ -8,9 +8,8 @@ from typing import ClassVar
 import onnx_ir as ir
 
 from qcompile.ir import nodes, remove_dead
-from qcompile.passes.observe.insert_observers import MARK
 from qcompile.passes.observe.lift import LIFTABLE, drop_lifted
-from qcompile.pipeline import Context, Pass, PassResult, Preserves
+from qcompile.pipeline import OBSERVED, Context, Pass, PassResult, Preserves
 
 
 @dataclass(frozen=True)
@@ -26,13 +25,13 @@ class RemoveObservers(Pass):
 
     def run(self, model: ir.Model, context: Context) -> PassResult:
         """Drop the marked outputs and their marks, outer control flow before inner."""
-        marked = [value for value in model.graph.outputs if MARK in value.metadata_props]
+        marked = [value for value in model.graph.outputs if OBSERVED in value.metadata_props]
         for value in marked:
             model.graph.outputs.remove(value)
             if not _is_lifted(value):
-                del value.metadata_props[MARK]
+                del value.metadata_props[OBSERVED]
         for node in list(nodes(model)):
-            lifted = [value for value in node.outputs if MARK in value.metadata_props]
+            lifted = [value for value in node.outputs if OBSERVED in value.metadata_props]
             if node.op_type in LIFTABLE and lifted:
                 drop_lifted(node, len(lifted))
         if marked:

@@ -4,8 +4,18 @@ from __future__ import annotations
 
 from qcompile.passes.quantize.cancel_qdq import CancelQDQ
 from qcompile.passes.quantize.fold_weight_quantization import FoldWeightQuantization
+from qcompile.passes.quantize.gather_stored_rows import GatherStoredRows
 from qcompile.passes.quantize.insert_qdq import InsertQDQ
 from qcompile.passes.quantize.quantize_bias import QuantizeBias
 from qcompile.passes.quantize.remove_qdq import RemoveQDQ
+from qcompile.passes.quantize.store_weights import StoreWeights
 
-__all__ = ["CancelQDQ", "FoldWeightQuantization", "InsertQDQ", "QuantizeBias", "RemoveQDQ"]
+__all__ = [
+    "CancelQDQ",
+    "FoldWeightQuantization",
+    "GatherStoredRows",
+    "InsertQDQ",
+    "QuantizeBias",
+    "RemoveQDQ",
+    "StoreWeights",
+]

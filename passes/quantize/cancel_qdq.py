@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 import onnx_ir as ir
 
-from qcompile.ir import attribute, constant, is_op, remove_dead, replace_value
+from qcompile.ir import attribute, constant, is_op, nodes, remove_dead, replace_value
 from qcompile.pipeline import Context, Pass, PassResult, Preserves
 
 
@@ -28,7 +28,7 @@ class CancelQDQ(Pass):
     def run(self, model: ir.Model, context: Context) -> PassResult:
         """Let readers of the second read what entered the first."""
         changes = 0
-        for node in list(model.graph):
+        for node in list(nodes(model)):
             before = node.inputs[0].producer() if is_op(node, "QuantizeLinear") and node.inputs[0] else None
             if before is None or not is_op(before, "DequantizeLinear") or not _same_parameters(before, node):
                 continue

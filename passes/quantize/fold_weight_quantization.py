@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import onnx_ir as ir
 
-from qcompile.ir import Names, attribute, constant, is_op, remove_dead
+from qcompile.ir import Names, attribute, constant, is_op, nodes, remove_dead
 from qcompile.pipeline import Context, Pass, PassResult, Preserves
 from qcompile.quant import QuantParams
 
@@ -29,8 +29,8 @@ class FoldWeightQuantization(Pass):
         """Fold wherever the input and its parameters are constant."""
         names = Names(model)
         changes = 0
-        for node in list(model.graph):
-            if not is_op(node, "QuantizeLinear") or node.graph is None:
+        for node in list(nodes(model)):
+            if not is_op(node, "QuantizeLinear") or not isinstance(node.graph, ir.Graph):
                 continue
             weight, scale, zero_point = (constant(value) for value in (*node.inputs, None)[:3])
             if weight is None or scale is None or zero_point is None:
@@ -40,7 +40,7 @@ class FoldWeightQuantization(Pass):
             old = node.outputs[0]
             name, old.name = old.name or "", None
             names.release(name)
-            old.replace_all_uses_with(names.initializer(model.graph, name, codes))
+            old.replace_all_uses_with(names.initializer(node.graph, name, codes))
             changes += 1
         remove_dead(model)
         return PassResult(changes)

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import onnx_ir as ir
 
-from qcompile.ir import Names, constant
+from qcompile.ir import Names, constant, graphs
 from qcompile.pipeline import Context, Pass, PassResult, Preserves
 from qcompile.plan import Plan
 from qcompile.quant import QuantParams
@@ -46,12 +46,12 @@ class _Inserter:
     model: ir.Model
     plan: Plan
     names: Names = field(init=False)
-    shared: dict[QuantParams, tuple[ir.Value, ir.Value]] = field(default_factory=dict)
+    shared: dict[tuple[ir.Graph, QuantParams], tuple[ir.Value, ir.Value]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.names = Names(self.model)
 
-    def quantize_value(self, value: ir.Value) -> bool:
+    def quantize_value(self, graph: ir.Graph, value: ir.Value) -> bool:
         params = self.plan.values.get(value.name or "")
         if params is None:
             return False
@@ -61,38 +61,38 @@ class _Inserter:
         if not uses and not (for_all and value.is_graph_output()):
             return False
         name = value.name or ""
-        pair = self._pair(value, name, params, self._parameters(params, name))
+        pair = self._pair(value, name, params, self._parameters(graph, params, name))
         if producer is None:
-            self.model.graph.insert_before(self.model.graph[0], pair)
+            graph.insert_before(graph[0], pair)
         else:
-            self.model.graph.insert_after(producer, pair)
+            graph.insert_after(producer, pair)
         dequantized = pair[1].outputs[0]
         for node, index in uses:
             node.replace_input_with(index, dequantized)
         if for_all and value.is_graph_output():
-            _hand_over_output(self.model.graph, value, dequantized, self.names)
+            _hand_over_output(graph, value, dequantized, self.names)
         return True
 
-    def quantize_constants(self, node: ir.Node) -> int:
+    def quantize_constants(self, graph: ir.Graph, node: ir.Node) -> int:
         changes = 0
         for index, value in enumerate(node.inputs):
             params = self.plan.weights.get((node.name or "", index))
             if params is None or value is None or constant(value) is None:
                 continue
             name = f"{node.name}_{value.name}" if len(list(value.uses())) > 1 else value.name or ""
-            pair = self._pair(value, name, params, self._parameters(params, name))
-            self.model.graph.insert_before(node, pair)
+            pair = self._pair(value, name, params, self._parameters(graph, params, name))
+            graph.insert_before(node, pair)
             node.replace_input_with(index, pair[1].outputs[0])
             changes += 1
         return changes
 
-    def _parameters(self, params: QuantParams, name: str) -> tuple[ir.Value, ir.Value]:
-        """Initializers of scale and zero point; values that share parameters share them."""
-        if params not in self.shared:
-            scale = self.names.initializer(self.model.graph, f"{name}_scale", params.scale)
-            zero_point = self.names.initializer(self.model.graph, f"{name}_zero_point", params.zero_point)
-            self.shared[params] = (scale, zero_point)
-        return self.shared[params]
+    def _parameters(self, graph: ir.Graph, params: QuantParams, name: str) -> tuple[ir.Value, ir.Value]:
+        """Initializers of scale and zero point; values of a graph that share parameters share them."""
+        if (graph, params) not in self.shared:
+            scale = self.names.initializer(graph, f"{name}_scale", params.scale)
+            zero_point = self.names.initializer(graph, f"{name}_zero_point", params.zero_point)
+            self.shared[graph, params] = (scale, zero_point)
+        return self.shared[graph, params]
 
     def _pair(
         self, value: ir.Value, name: str, params: QuantParams, parameters: tuple[ir.Value, ir.Value]

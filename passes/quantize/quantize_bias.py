@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 import onnx_ir as ir
 
-from qcompile.ir import Names, constant, is_op
+from qcompile.ir import Names, constant, is_op, nodes
 from qcompile.pipeline import Context, Pass, PassResult, Preserves
 from qcompile.quant import quantize_bias
 
@@ -32,7 +32,7 @@ class QuantizeBias(Pass):
         assert context.plan is not None
         names = Names(model)
         changes = 0
-        for node in list(model.graph):
+        for node in list(nodes(model)):
             entry = context.target.table.get(node.op_type)
             index = entry.bias if entry and context.plan.is_integer(node.name) else None
             if index is None or index >= len(node.inputs):

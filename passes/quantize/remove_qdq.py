@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import onnx_ir as ir
 
-from qcompile.ir import is_op, remove_dead, replace_value
+from qcompile.ir import is_op, nodes, remove_dead, replace_value
 from qcompile.pipeline import Context, Pass, PassResult, Preserves
 
 
@@ -27,7 +27,7 @@ class RemoveQDQ(Pass):
     def run(self, model: ir.Model, context: Context) -> PassResult:
         """Let readers of a pair read what entered it."""
         changes = 0
-        for node in list(model.graph):
+        for node in list(nodes(model)):
             quantize = node.inputs[0].producer() if is_op(node, "DequantizeLinear") and node.inputs[0] else None
             if not is_op(quantize, "QuantizeLinear"):
                 continue

@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 import onnx_ir as ir
 
-from qcompile.ir import Names, constant
+from qcompile.ir import Names, constant, nodes
 from qcompile.pipeline import Context, Pass, PassResult, Preserves
 
 
@@ -31,7 +31,7 @@ class CorrectBias(Pass):
         assert context.plan is not None
         names = Names(model)
         changes = 0
-        for node in list(model.graph):
+        for node in list(nodes(model)):
             shift = context.plan.bias_shifts.get(node.name or "")
             entry = context.target.table.get(node.op_type)
             if shift is None or entry is None or entry.bias is None:
@@ -39,8 +39,13 @@ class CorrectBias(Pass):
             bias = constant(node.inputs[entry.bias]) if len(node.inputs) > entry.bias else None
             start = np.zeros(len(shift)) if bias is None else bias.astype(np.float64)
             corrected = (start + np.asarray(shift)).astype(np.float32)
-            value = names.initializer(model.graph, f"{node.name}_bias_corrected", corrected)
+            value = names.initializer(_graph_of(node), f"{node.name}_bias_corrected", corrected)
             node.resize_inputs(max(len(node.inputs), entry.bias + 1))
             node.replace_input_with(entry.bias, value)
             changes += 1
         return PassResult(changes)
+
+
+def _graph_of(node: ir.Node) -> ir.Graph:
+    assert isinstance(node.graph, ir.Graph)
+    return node.graph

@@ -12,7 +12,17 @@ from qcompile import __version__
 from qcompile.api.results import CompileResult, NodeReport
 from qcompile.api.source import OpenedSource, open_source
 from qcompile.calibrate import find_observer, input_specs, observe, open_feeds, split_feeds, synthetic_feeds
-from qcompile.decide import AUTOMATIC, Placement, candidate_plans, check_fits, choose, known_ranges, mean_axes, place
+from qcompile.decide import (
+    AUTOMATIC,
+    Placement,
+    candidate_plans,
+    check_fits,
+    choose,
+    known_ranges,
+    mean_axes,
+    place,
+    unseen,
+)
 from qcompile.errors import PlanError, TargetError
 from qcompile.ir import Source, lowest_runtime, nodes, quantized_form, to_proto
 from qcompile.pipeline import Context, Feed, Hook, Pipeline, Trace, VerifyEach
@@ -125,15 +135,11 @@ class _Request:
 
     def check_is_for_this(self, plan: Plan) -> None:
         """Raises PlanError if the plan was made for another target or format than is asked for."""
-        wanted_format = plan.format if self.format == "auto" else self.format
-        for what, has, wanted in (
-            ("target", plan.target, self.target.name),
-            ("format", plan.format, wanted_format),
-        ):
-            if has != wanted:
-                raise PlanError(
-                    f"plan is for {what} {has}, not {wanted}; save one from such a compile, or ask for {has}"
-                )
+        formats = self.target.formats if self.format == "auto" else (self.format,)
+        for what, has, wanted in (("target", plan.target, (self.target.name,)), ("format", plan.format, formats)):
+            if has not in wanted:
+                asked = " or ".join(wanted)
+                raise PlanError(f"plan is for {what} {has}, not {asked}; ask for {has}, or save another plan")
 
 
 class _Compilation:
@@ -154,9 +160,9 @@ class _Compilation:
             hooks.append(VerifyEach(self.model, self.context))
         self._stages("canonicalize", hooks=hooks)
         placement = place(self.model, self.request.target, self.request.exclude)
-        if not placement.units:
-            return copied(self.source, "nothing-to-quantize", "nothing in it has an integer form on this target")
         self.context.plan = plan = self._plan(placement)
+        if not plan.weights and not plan.values:
+            return copied(self.source, "nothing-to-quantize", "nothing in it has an integer form on this target")
         canonical = self.model.clone()
         self._stages("repair", "quantize", hooks=hooks)
         reference = self.model.clone()
@@ -185,7 +191,10 @@ class _Compilation:
         seen = observe(
             observed, names, self.calibration, observer, axes, threads=request.threads, progress=self.progress
         )
-        return choose(candidate_plans(placement, known, seen, request.target, request.emitted_format()), self._sqnr_db)
+        if missing := unseen(placement, seen.seen | known.keys()):
+            placement = place(self.model, request.target, request.exclude, missing)
+        plans = candidate_plans(self.model, placement, known, seen, request.target, request.emitted_format())
+        return choose(plans, self._sqnr_db)
 
     def _sqnr_db(self, plan: Plan) -> float:
         """SQNR of the lowest output under a plan, on held-back samples."""

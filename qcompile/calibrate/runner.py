@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import onnx_ir as ir
 
+from qcompile.calibrate.split import FeedSubset
 from qcompile.errors import CalibrationError
-from qcompile.pipeline import Feed
+from qcompile.pipeline import OBSERVED, Feed
 from qcompile.quant import ChannelMean, Observer
 from qcompile.runtime import Session
 
@@ -26,6 +27,11 @@ class Observations:
 
     observers: dict[str, Observer]
     means: dict[str, ChannelMean]
+
+    @property
+    def seen(self) -> set[str]:
+        """Names of the values that had elements in some sample; those in a branch never taken have none."""
+        return set(self.observers)
 
 
 def observe(
@@ -45,25 +51,30 @@ def observe(
     Raises CalibrationError naming tensor and sample where a value is NaN or infinite, or the runtime refuses a feed.
     """
     session = Session(model, threads=threads)
+    shown = [value.metadata_props.get(OBSERVED, value.name or "") for value in model.graph.outputs]
     observers: dict[str, Observer] = {name: observer() for name in names}
     means = {name: ChannelMean(axis) for name, axis in (mean_axes or {}).items()}
+    met: set[str] = set()
+    where = feeds.where if isinstance(feeds, FeedSubset) else "sample {}".format
     for number, feed in enumerate(feeds):
-        values = dict(feed) | dict(zip(session.outputs, session.run(feed), strict=True))
-        for name in names:
-            observers[name] = _observed(observers[name], name, number, values)
-        for name, mean in means.items():
-            means[name] = mean.observe(values[name])
+        values = dict(feed) | dict(zip(shown, session.run(feed), strict=True))
+        there = {name for name, value in values.items() if isinstance(value, np.ndarray) and value.size}
+        met |= there
+        for name in (n for n in observers if n in there):  # in order: the first bad one is named
+            observers[name] = _observed(observers[name], name, where(number), values)
+        for name in means.keys() & there:
+            means[name] = means[name].observe(values[name])
         if progress is not None:
             progress("calibrate", number + 1, len(feeds))
-    return Observations(observers, means)
+    return Observations({name: o for name, o in observers.items() if name in met}, means)
 
 
-def _observed(observer: Observer, name: str, number: int, values: Mapping[str, np.ndarray]) -> Observer:
+def _observed(observer: Observer, name: str, where: str, values: Mapping[str, np.ndarray]) -> Observer:
     try:
         return observer.observe(thinned(values[name]))
     except ValueError as error:
         raise CalibrationError(
-            f"{error} in tensor {name!r} on calibration sample {number} (the float model itself makes it); "
+            f"{error} in tensor {name!r} on {where} (the float model itself makes it); "
             "leave that sample out or mend the model"
         ) from error
 

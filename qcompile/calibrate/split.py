@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from qcompile.calibrate.sources import Feeds
 from qcompile.pipeline import Feed
 
 EVERY = 8
@@ -26,6 +27,11 @@ class FeedSubset:
 
     def __contains__(self, feed: object) -> bool:
         return any(feed is one for one in self)
+
+    def where(self, index: int) -> str:
+        """Which of the data a feed is, for messages."""
+        number = self.picked[index]
+        return self.feeds.where(number) if isinstance(self.feeds, Feeds) else f"sample {number}"
 
 
 def split_feeds(feeds: Sequence[Feed]) -> tuple[FeedSubset, FeedSubset]:

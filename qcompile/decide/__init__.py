@@ -7,7 +7,7 @@ from qcompile.decide.facts import computes_float, node_facts
 from qcompile.decide.fits import check_fits
 from qcompile.decide.observing import AUTOMATIC, candidate_plans, choose, known_ranges
 from qcompile.decide.parameters import activation_scheme, make_plan
-from qcompile.decide.placement import Placement, Unit, place
+from qcompile.decide.placement import Placement, Unit, place, unseen
 
 __all__ = [
     "AUTOMATIC",
@@ -24,4 +24,5 @@ __all__ = [
     "mean_axes",
     "node_facts",
     "place",
+    "unseen",
 ]

@@ -13,7 +13,9 @@ from qcompile.decide.bias_correction import bias_shifts
 from qcompile.decide.parameters import activation_scheme, make_plan
 from qcompile.decide.placement import Placement
 from qcompile.decide.ranges import known_range
+from qcompile.decide.storage import stored_weights
 from qcompile.errors import CalibrationError
+from qcompile.ir import nodes
 from qcompile.plan import Plan
 from qcompile.quant import MinMaxObserver, MseObserver, Observer, Scheme
 from qcompile.targets import Target
@@ -31,13 +33,18 @@ AUTOMATIC = AutomaticObserver
 def known_ranges(model: ir.Model, placement: Placement) -> dict[str, Range]:
     """Ranges that need no observation, by value name."""
     wanted = set(placement.observed)
-    values = (value for node in model.graph for value in node.outputs if value.name in wanted)
+    values = (value for node in nodes(model) for value in node.outputs if value.name in wanted)
     found = {value.name or "": known_range(value) for value in values}
     return {name: known for name, known in found.items() if known is not None}
 
 
 def candidate_plans(
-    placement: Placement, known: Mapping[str, Range], seen: Observations, target: Target, format_: str
+    model: ir.Model,
+    placement: Placement,
+    known: Mapping[str, Range],
+    seen: Observations,
+    target: Target,
+    format_: str,
 ) -> Iterator[Plan]:
     """Plans to choose from, the simplest first: by each reading of the ranges, without and with corrected biases.
 
@@ -49,10 +56,10 @@ def candidate_plans(
             raise CalibrationError(f"observer {reading!r} gives no range for tensor {broken!r}; use another observer")
         plan = make_plan(placement, {**ranges, **known}, target, format_)
         plan.notes |= {"observer": reading}
+        plan.weights |= stored_weights(model, plan)
         yield plan
-        yield replace(
-            plan, bias_shifts=bias_shifts(placement, plan, seen.means), notes={**plan.notes, "bias": "corrected"}
-        )
+        if shifts := bias_shifts(placement, plan, seen.means):
+            yield replace(plan, bias_shifts=shifts, notes={**plan.notes, "bias": "corrected"})
 
 
 def _readings(observers: Mapping[str, Observer], scheme: Scheme) -> dict[str, dict[str, Range]]:
@@ -60,7 +67,7 @@ def _readings(observers: Mapping[str, Observer], scheme: Scheme) -> dict[str, di
     readings: dict[str, dict[str, Range]] = {}
     if all(type(observer) is AUTOMATIC for observer in observers.values()):
         readings[MinMaxObserver.name] = {name: _extremes(observer) for name, observer in observers.items()}
-    name = next(iter(observers.values())).name if observers else AUTOMATIC.name
+    name = next(iter(observers.values())).name if observers else MinMaxObserver.name
     readings[name] = {value: observer.range(scheme) for value, observer in observers.items()}
     return readings
 

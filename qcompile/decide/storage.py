@@ -21,7 +21,7 @@ def stored_weights(model: ir.Model, plan: Plan) -> dict[tuple[str, int], QuantPa
             continue
         for index, axis in _weight_axes(node).items():
             weight = constant(node.inputs[index]) if index < len(node.inputs) else None
-            if weight is None or weight.dtype != np.float32 or not np.isfinite(weight).all():
+            if weight is None or weight.dtype != np.float32 or weight.ndim < 2 or not np.isfinite(weight).all():
                 continue
             params = weight_params(weight, axis)
             if weight.size + 4 * params.scale.size + OVERHEAD < weight.nbytes:
@@ -39,6 +39,10 @@ def _weight_axes(node: ir.Node) -> dict[int, int]:
         return {1: 0 if attribute(node, "transB", 0) else 1}
     if node.op_type == "Gather":
         return {0: 0} if attribute(node, "axis", 0) == 0 else {}
-    return {"Conv": {1: 0}, "MatMul": {0: -2, 1: -1}, "LSTM": {1: 1, 2: 1}, "GRU": {1: 1, 2: 1}, "RNN": {1: 1, 2: 1}}.get(
-        node.op_type, {}
-    )
+    return {
+        "Conv": {1: 0},
+        "MatMul": {0: -2, 1: -1},
+        "LSTM": {1: 1, 2: 1},
+        "GRU": {1: 1, 2: 1},
+        "RNN": {1: 1, 2: 1},
+    }.get(node.op_type, {})

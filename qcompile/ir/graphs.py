@@ -30,6 +30,11 @@ def bodies(node: ir.Node) -> Iterator[ir.Graph]:
             yield from attribute.as_graphs()
 
 
+def owners(model: ir.Model) -> dict[ir.Graph, ir.Node]:
+    """The node that carries each body."""
+    return {body: node for graph in graphs(model) for node in graph for body in bodies(node)}
+
+
 def nodes(model: ir.Model) -> Iterator[ir.Node]:
     """Every node of the main graph and of all bodies; safe while the current node is replaced."""
     for graph in list(graphs(model)):

@@ -14,6 +14,9 @@ from qcompile.targets import Target, find_target
 
 Feed = Mapping[str, np.ndarray]
 
+OBSERVED = "qcompile.observer"
+"""Metadata key of an output that is there to be observed; its value is the name of the value that it shows."""
+
 
 class Runner(Protocol):
     """Runs a model on a feed, as written: nothing optimised."""

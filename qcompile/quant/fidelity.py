@@ -13,6 +13,9 @@ from qcompile.errors import ModelError
 _CHUNK = 1 << 18
 """Elements that are widened to float64 at a time."""
 
+Tensors = np.ndarray | list[np.ndarray]
+"""What an output may be: a tensor, or a sequence of them."""
+
 
 @dataclass(frozen=True)
 class OutputFidelity:
@@ -40,12 +43,12 @@ class Comparison:
     def __init__(self, names: Sequence[str]) -> None:
         self._outputs = [_Output(name) for name in names]
 
-    def update(self, reference: Sequence[np.ndarray], other: Sequence[np.ndarray]) -> None:
+    def update(self, reference: Sequence[Tensors], other: Sequence[Tensors]) -> None:
         """Add the outputs of one feed. Raises ModelError where number, shape or type of outputs forbid comparing."""
         if not len(reference) == len(other) == len(self._outputs):
             raise ModelError(f"outputs differ in number ({len(reference)} and {len(other)}); compare like models")
         for output, wanted, got in zip(self._outputs, reference, other, strict=True):
-            output.update(np.asarray(wanted), np.asarray(got))
+            output.update(wanted, got)
 
     def result(self) -> tuple[OutputFidelity, ...]:
         """One entry an output, in the order of the names."""
@@ -61,7 +64,16 @@ class _Output:
         self.decisions = self.agreed = 0
         self.broken = False
 
-    def update(self, wanted: np.ndarray, got: np.ndarray) -> None:
+    def update(self, wanted: Tensors, got: Tensors) -> None:
+        if isinstance(wanted, list) and isinstance(got, list):
+            if len(wanted) != len(got):
+                raise ModelError(f"output {self.name!r} differs in length ({len(wanted)} and {len(got)} tensors)")
+            for pair in zip(wanted, got, strict=True):
+                self.update(*pair)
+        else:
+            self._compare(np.asarray(wanted), np.asarray(got))
+
+    def _compare(self, wanted: np.ndarray, got: np.ndarray) -> None:
         if wanted.shape != got.shape:
             raise ModelError(f"output {self.name!r} differs in shape ({list(wanted.shape)} and {list(got.shape)})")
         for array in (wanted, got):

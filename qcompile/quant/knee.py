@@ -11,13 +11,17 @@ from qcompile.quant.scheme import Scheme
 def params_with_knee(low: float, high: float, knee: float, scheme: Scheme) -> QuantParams:
     """Parameters of [low, high] whose codes hit -knee exactly, so that clip(x, -knee, knee) is a clamp of codes.
 
-    The range is widened to contain -knee, and the scale raised to the next one that divides the knee.
+    The range is widened to contain -knee, and the scale raised to the next one that divides the knee. In a range so
+    wide that the knee is less than a step, it stays between codes.
     """
-    params = params_from_range(min(low, -knee), high, scheme)
-    steps = max(1, int(knee / float(params.scale)))
+    low = min(low, -knee)
+    params = params_from_range(low, high, scheme)
+    steps = int(knee / float(params.scale))
+    if steps == 0:
+        return params
     scale = np.float32(knee / steps)
-    zero_point = min(max(round(scheme.qmin - min(low, -knee) / float(scale)), scheme.qmin + steps), scheme.qmax)
-    return QuantParams(np.asarray(scale), np.asarray(zero_point, scheme.numpy_dtype))
+    zero_point = min(max(round(scheme.qmin - low / float(scale)), scheme.qmin + steps), scheme.qmax)
+    return QuantParams(np.asarray(scale), np.asarray(0 if scheme.symmetric else zero_point, scheme.numpy_dtype))
 
 
 def knee_steps(params: QuantParams, knee: float) -> int | None:

@@ -40,6 +40,10 @@ class Feeds(Sequence[Feed]):
     def __len__(self) -> int:
         return len(self._picked)
 
+    def where(self, index: int) -> str:
+        """The sample's name in messages: its file, or its number in the data."""
+        return self._source.where(self._picked[index])
+
     @overload
     def __getitem__(self, index: int) -> Feed: ...
     @overload
