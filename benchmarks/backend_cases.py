@@ -1,4 +1,4 @@
-"""The models that the `onnx` package ships or generates for testing runtimes, with their inputs and expected outputs."""
+"""The models that the `onnx` package ships or generates to test runtimes, with their inputs and expected outputs."""
 
 from __future__ import annotations
 
@@ -77,6 +77,7 @@ def _node_cases() -> Iterator[Case]:
 
         found = collect_testcases(None)
     for case in sorted(found, key=lambda case: str(case.name)):
+        assert case.model is not None and case.data_sets is not None
         feeds = [dict(zip(_names(case.model), map(_plain, inputs), strict=False)) for inputs, _ in case.data_sets]
         expected = [[_plain(output) for output in outputs] for _, outputs in case.data_sets]
         yield Case(NODES, case.name.removeprefix("test_"), case.model, tuple(feeds), tuple(expected))
@@ -116,9 +117,14 @@ def _numbered(folder: Path, stem: str) -> list[Path]:
 
 
 def _read(file: Path, value: onnx.ValueInfoProto) -> Any:
-    forms = {"sequence_type": SequenceProto, "optional_type": OptionalProto}
-    form = forms.get(value.type.WhichOneof("value"), TensorProto)
-    return _plain(form.FromString(file.read_bytes()))
+    content = file.read_bytes()
+    match value.type.WhichOneof("value"):
+        case "sequence_type":
+            return _plain(SequenceProto.FromString(content))
+        case "optional_type":
+            return _plain(OptionalProto.FromString(content))
+        case _:
+            return _plain(TensorProto.FromString(content))
 
 
 def _plain(value: Any) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -87,7 +87,7 @@ def _held(node: ir.Node) -> ir.TensorProtocol | None:
 def _obstacle(model: ir.Model) -> tuple[str, str] | None:
     """(node name, reason) of the first thing that cannot become float32."""
     for name, tensor in _constants(model):
-        if tensor.dtype == ir.DataType.DOUBLE and _as_float32(tensor) is None:
+        if tensor.dtype == ir.DataType.DOUBLE and (np.isfinite(tensor.numpy()) & np.isinf(_as_float32(tensor))).any():
             return "", f"constant {name!r} holds numbers beyond float32"
     for value in model.graph.inputs:
         if _is_other(value) and not isinstance(value.type, ir.TensorType):
@@ -101,15 +101,14 @@ def _obstacle(model: ir.Model) -> tuple[str, str] | None:
     return None
 
 
-def _as_float32(tensor: ir.TensorProtocol) -> np.ndarray | None:
-    """The numbers in float32; None where a finite one would become infinite."""
+def _as_float32(tensor: ir.TensorProtocol) -> np.ndarray:
+    """The numbers in float32, infinite where they are too large."""
     array = tensor.numpy()
     if tensor.dtype in _HALVES:
         return array.astype(np.float32)
     limits = np.abs(array) == np.finfo(np.float64).max
     with np.errstate(over="ignore"):
-        narrow = np.where(limits, np.copysign(np.finfo(np.float32).max, array), array).astype(np.float32)
-    return narrow if np.array_equal(np.isfinite(narrow), np.isfinite(array)) else None
+        return np.where(limits, np.copysign(np.finfo(np.float32).max, array), array).astype(np.float32)
 
 
 def _from_sizes(model: ir.Model) -> set[ir.Node]:
@@ -137,7 +136,7 @@ class _Conversion:
 
     def run(self) -> int:
         graph = self.model.graph
-        outputs = {value: value.dtype for value in graph.outputs if _is_other(value)}
+        outputs = {value: value.dtype for value in graph.outputs if value.dtype in _OTHERS}
         inputs = [value for value in graph.inputs if _is_other(value) and value.uses()]
         work = [node for node in nodes(self.model) if node not in self.kept]
         changes = sum([self._convert_constant(value) for value in self._initializers()])
@@ -145,7 +144,7 @@ class _Conversion:
         for value in inputs:
             self._cast_input(value)
         for value, dtype in outputs.items():
-            if value.producer() is not None and value.producer() not in self.kept:
+            if dtype is not None and value.producer() is not None and value.producer() not in self.kept:
                 self._cast_output(value, dtype)
         return changes + len(inputs)
 
@@ -157,7 +156,6 @@ class _Conversion:
         assert value.const_value is not None
         array = _as_float32(value.const_value)
         readers = [(node, index) for node, index in value.uses() if node not in self.kept]
-        assert array is not None
         if len(readers) == len(value.uses()) and value not in self.model.graph.outputs:
             value.const_value = ir.tensor(array, name=value.name)
             value.dtype = ir.DataType.FLOAT
@@ -220,6 +218,6 @@ class _Conversion:
         return cast
 
 
-def _redirect(readers: list[tuple[ir.Node, int]], value: ir.Value) -> None:
+def _redirect(readers: Iterable[tuple[ir.Node, int]], value: ir.Value) -> None:
     for node, index in readers:
         node.replace_input_with(index, value)

@@ -33,25 +33,32 @@ class FoldAffine(NodePass):
 
 def fold_elementwise(node: ir.Node, names: Names) -> Outcome:
     """Fold a Mul, Div, Add or Sub of a linear op's output and a constant."""
-    data, other = node.inputs
-    if node.op_type in ("Mul", "Add") and constant(other) is None:
-        data, other = other, data
-    array = constant(other)
-    if array is None:
+    operands = constant_operand(node)
+    if operands is None:
         return False
+    data, array = operands
     found = linear_before(data)
     if not isinstance(found, Linear):
         return found
     vector = found.per_channel(array)
     if vector is None:
         return f"a constant of shape {array.shape} is not one number per channel"
-    outcome = found.fold(*_affine(node.op_type, vector), names)
+    outcome = found.fold(*affine_of(node.op_type, vector), names)
     if outcome is True:
         bypass(node, found.node.outputs[0])
     return outcome
 
 
-def _affine(op_type: str, vector: np.ndarray) -> tuple[np.ndarray | None, np.ndarray | None]:
+def constant_operand(node: ir.Node) -> tuple[ir.Value, np.ndarray] | None:
+    """(data, constant) of a Mul, Div, Add or Sub by a constant."""
+    data, other = node.inputs
+    if node.op_type in ("Mul", "Add") and constant(other) is None:
+        data, other = other, data
+    array = constant(other)
+    return None if array is None or data is None else (data, array)
+
+
+def affine_of(op_type: str, vector: np.ndarray) -> tuple[np.ndarray | None, np.ndarray | None]:
     """(scale, shift) of the op."""
     match op_type:
         case "Mul":

@@ -18,7 +18,7 @@ class FoldBatchNorm(NodePass):
     z = BatchNormalization(y, scale, shift, mean, variance)
     ```
     With k = scale / sqrt(variance + epsilon), the weight becomes w * k and the bias (b - mean) * k + shift, computed
-    in float64. A MatMul becomes a Gemm. A weight that others read too is copied. Ioffe & Szegedy 2015, equation 1.
+    in float64. A MatMul becomes a Gemm. A weight that others read too is copied.
 
     It stays when it is in training mode, its parameters or the weights are computed or can be overridden by a graph
     input, the linear op's output is read elsewhere, or the MatMul's channels are not on axis 1 (rank 3 and up).
@@ -30,20 +30,31 @@ class FoldBatchNorm(NodePass):
 
     def visit(self, node: ir.Node, names: Names) -> Outcome:
         """Fold one BatchNormalization."""
-        if attribute(node, "training_mode", 0):
-            return "it is in training mode"
-        parameters = [constant(value) for value in node.inputs[1:]]
-        if any(array is None for array in parameters):
-            return "its parameters are not constant"
-        scale, shift, mean, variance = (np.asarray(array, np.float64) for array in parameters)
-        found = linear_before(node.inputs[0])
-        if not isinstance(found, Linear):
-            return found or "no linear op before it"
-        if found.axis != 1:
+        found = batchnorm_affine(node)
+        linear = linear_before(node.inputs[0])
+        if isinstance(found, str):
+            return found
+        if not isinstance(linear, Linear):
+            return linear or "no linear op before it"
+        if linear.axis != 1:
             return "its channels are not those of the MatMul"
-        with np.errstate(divide="ignore", invalid="ignore"):  # fold refuses what is not finite
-            factor = scale / np.sqrt(variance + attribute(node, "epsilon", 1e-5))
-            outcome = found.fold(factor, shift - mean * factor, names)
+        outcome = linear.fold(*found, names)
         if outcome is True:
-            bypass(node, found.node.outputs[0])
+            bypass(node, linear.node.outputs[0])
         return outcome
+
+
+def batchnorm_affine(node: ir.Node) -> tuple[np.ndarray, np.ndarray] | str:
+    """(scale, shift) of a BatchNormalization, float64 of shape (channels,), maybe not finite; or why they are unknown.
+
+    Ioffe & Szegedy 2015, equation 1 and algorithm 2.
+    """
+    if attribute(node, "training_mode", 0):
+        return "it is in training mode"
+    parameters = [constant(value) for value in node.inputs[1:]]
+    if any(array is None for array in parameters):
+        return "its parameters are not constant"
+    scale, shift, mean, variance = (np.asarray(array, np.float64) for array in parameters)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        factor = scale / np.sqrt(variance + attribute(node, "epsilon", 1e-5))
+        return factor, shift - mean * factor

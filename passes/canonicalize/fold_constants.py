@@ -12,7 +12,7 @@ import numpy as np
 import onnx_ir as ir
 from onnxscript.optimizer import FOLDED_FROM_KEY, fold_constants
 
-from qcompile.ir import graphs, nodes, remove_dead, static_shape
+from qcompile.ir import detach, graphs, nodes, remove_dead, static_shape
 from qcompile.passes.canonicalize.interface import kept_interface
 from qcompile.passes.canonicalize.lift_constants import lift_constant_nodes
 from qcompile.passes.canonicalize.name_nodes import NameNodes
@@ -80,6 +80,8 @@ class FoldConstants(Pass):
             value.name = ""  # the library names them, and the runtime would then compute them
         _drop_provenance(model)
         lift_constant_nodes(model)
+        for node in before - set(nodes(model)):  # an untaken branch goes whole, and would keep what it captured
+            detach(node)
         remove_dead(model)
         NameNodes().run(model, context)
         return PassResult(len(before - set(nodes(model))), declined)

@@ -1,4 +1,4 @@
-"""Conv, ConvTranspose, Gemm and MatMul seen alike: each output channel can be scaled and shifted in the weights."""
+"""Conv, ConvTranspose, Gemm and MatMul seen alike: each channel can be scaled and shifted in the weights."""
 
 from __future__ import annotations
 
@@ -32,8 +32,16 @@ class Linear:
         return _channels(self.node, self.weight)
 
     @property
+    def input_channels(self) -> int:
+        """Number of input channels."""
+        rows, columns = self.weight.shape[:2]
+        if self.node.op_type == "Conv":
+            return int(columns * attribute(self.node, "group", 1))
+        return int(columns if attribute(self.node, "transB", 0) else rows)
+
+    @property
     def axis(self) -> int:
-        """Axis of the output channels in the output."""
+        """Axis of the channels in input and output."""
         return self.rank - 1 if self.node.op_type == "MatMul" else 1
 
     def per_channel(self, array: np.ndarray) -> np.ndarray | None:
@@ -49,20 +57,47 @@ class Linear:
         Arithmetic is float64, the result has the weight's dtype. New weights get new names, so that other readers of
         the old ones are not touched. A MatMul of rank 2 that is shifted becomes a Gemm.
         """
+        with np.errstate(over="ignore", invalid="ignore"):
+            weight = None if scale is None else self.weight * self._along_weight(scale)
+            bias = self.bias * (1 if scale is None else scale) + (0 if shift is None else shift)
+        return self._write(weight, bias, shift is not None, names)
+
+    def per_input_channel(self, array: np.ndarray) -> np.ndarray | None:
+        """As `per_channel`, for an array that is broadcast onto the input: shape (input channels,)."""
+        return _per_channel(array, self.rank, self.axis, self.input_channels)
+
+    def fold_input(self, scale: np.ndarray | None, shift: np.ndarray | None, names: Names) -> Outcome:
+        """Make the node take `scale * input + shift`, both float64 of shape (input channels,); None leaves that out.
+
+        Padding lies outside of that: where the node pads, nothing can be shifted.
+        """
         node = self.node
-        has_bias = shift is not None or _bias_input(node) is not None
+        shifts = shift is not None and bool(shift.any())
+        if attribute(node, "transA", 0):
+            return "the input of the Gemm is transposed"
+        if shifts and (node.op_type == "ConvTranspose" or _pads(node)):
+            return f"what the {node.op_type} pads with would be shifted too"
+        bias, weight = self.bias, None
+        with np.errstate(over="ignore", invalid="ignore"):
+            if shift is not None and shifts:
+                response = (self.weight * self._along_input(shift)).sum(axis=self._summed_axes)
+                bias = bias + attribute(node, "alpha", 1.0) * response
+            if scale is not None:
+                weight = self.weight * self._along_input(scale)
+        return self._write(weight, bias, shifts, names)
+
+    def _write(self, weight: np.ndarray | None, bias: np.ndarray, adds_bias: bool, names: Names) -> Outcome:
+        """Give the node a weight (None: the one that it has) and a bias."""
+        node, dtype = self.node, self.weight.dtype
+        has_bias = adds_bias or _bias_input(node) is not None
         if node.op_type == "MatMul" and has_bias and self.rank != 2:
             return f"a MatMul of rank {self.rank} has no bias"
-        weight, bias = self.weight, self.bias
         with np.errstate(over="ignore", invalid="ignore"):
-            if scale is not None:
-                weight = (weight.astype(np.float64) * self._along_weight(scale)).astype(weight.dtype)
-                bias = bias * scale
-            bias = (bias if shift is None else bias + shift).astype(weight.dtype)
-        if not (np.isfinite(weight).all() and np.isfinite(bias).all()):
+            weight, bias = None if weight is None else weight.astype(dtype), bias.astype(dtype)
+        if not np.isfinite(self.weight if weight is None else weight).all() or not np.isfinite(bias).all():
             return "the folded weights would not be finite"
         base = _base(node.inputs[1])
-        if scale is not None:
+        if weight is not None:
             self._set(1, weight, base, names)
         if has_bias:
             self._set(2, bias, _base(_bias_input(node)) or f"{base}_bias", names)
@@ -83,6 +118,24 @@ class Linear:
             case "Gemm" if attribute(self.node, "transB", 0):
                 return scale.reshape(-1, 1)
         return scale
+
+    def _along_input(self, per_channel: np.ndarray) -> np.ndarray:
+        """One number per input channel, in a form that broadcasts onto the weight."""
+        spatial = (1,) * (self.weight.ndim - 2)
+        match self.node.op_type:
+            case "Conv":  # weight is (out, in / group, ...): the rows of a group read that group's inputs
+                group = attribute(self.node, "group", 1)
+                rows = np.repeat(per_channel.reshape(group, -1), len(self.weight) // group, axis=0)
+                return rows.reshape(*rows.shape, *spatial)
+            case "Gemm" if attribute(self.node, "transB", 0):
+                return per_channel
+        return per_channel.reshape(-1, 1, *spatial)
+
+    @property
+    def _summed_axes(self) -> tuple[int, ...]:
+        """Axes of the weight other than that of the output channels."""
+        is_transposed = self.node.op_type == "Conv" or attribute(self.node, "transB", 0)
+        return tuple(range(1, self.weight.ndim)) if is_transposed else (0,)
 
     def _set(self, index: int, array: np.ndarray, base: str, names: Names) -> None:
         node = self.node
@@ -124,6 +177,11 @@ def as_linear(node: ir.Node) -> Linear | str:
 
 def _bias_input(node: ir.Node) -> ir.Value | None:
     return node.inputs[2] if len(node.inputs) > 2 else None
+
+
+def _pads(node: ir.Node) -> bool:
+    """Whether the op puts zeros around its input, or may."""
+    return any(attribute(node, "pads", ())) or attribute(node, "auto_pad", "NOTSET") not in ("NOTSET", "VALID")
 
 
 def _channels(node: ir.Node, weight: np.ndarray) -> int:

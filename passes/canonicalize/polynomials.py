@@ -57,7 +57,7 @@ def is_polynomial(found: Polynomial | None, *coefficients: float, like: ir.Value
     return (
         found is not None
         and len(found.trim().coef) == len(coefficients)
-        and all(near(got, wanted, like) for got, wanted in zip(found.trim().coef, coefficients, strict=True))
+        and all(near(float(got), wanted, like) for got, wanted in zip(found.trim().coef, coefficients, strict=True))
     )
 
 

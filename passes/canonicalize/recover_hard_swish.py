@@ -59,10 +59,10 @@ class _Limit:
     high: float
     line: Polynomial
 
-    def reaches_one(self, scale: float, shift: float) -> bool:
+    def reaches_one(self, scale: float, shift: float, x: ir.Value) -> bool:
         """Whether the limits become 0 and 1."""
         low, high = (bound * scale + shift for bound in (self.low, self.high))
-        return near(low, 0, self.data) and near(high, 1, self.data)
+        return near(low, 0, x) and near(high, 1, x)
 
     def over(self, x: ir.Value, scale: float, shift: float) -> Polynomial | None:
         """The line, scaled and shifted as its result is, in terms of x."""
@@ -111,20 +111,20 @@ def _hard_swish(state: Gated, limit: _Limit) -> _Function | None:
         if times is None or times.degree() != 1 or times.coef[0] != 0:
             continue
         scale, shift = state.scale * times.coef[1], state.shift * times.coef[1]
-        if limit.reaches_one(scale, shift) and is_polynomial(limit.over(x, scale, shift), 1 / 2, 1 / 6, like=x):
+        if limit.reaches_one(scale, shift, x) and is_polynomial(limit.over(x, scale, shift), 1 / 2, 1 / 6, like=x):
             return _Function("HardSwish", x, state.output, {})
     return None
 
 
 def _hard_sigmoid(state: Gated, limit: _Limit) -> _Function | None:
     """From as far back as one number at a time leads, as long as nothing else reads what lies between."""
-    if state.factor is not None or not limit.reaches_one(state.scale, state.shift):
+    if state.factor is not None:
         return None
     for x in reversed(list(affine_sources(limit.data))):
         line = limit.over(x, state.scale, state.shift)
-        if line is None or why_kept(state.output, x):
+        if line is None or not limit.reaches_one(state.scale, state.shift, x) or why_kept(state.output, x):
             continue
-        beta, alpha = (float(line.coef[0]), float(line.coef[1]))
+        beta, alpha = float(line.coef[0]), float(line.coef[1])
         if alpha > 0 and beta and not near(alpha, 1, x):
             return _Function("HardSigmoid", x, state.output, {"alpha": alpha, "beta": beta})
     return None

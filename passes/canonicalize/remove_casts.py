@@ -48,17 +48,17 @@ def _skip_lossless(node: ir.Node) -> bool:
         before = node.inputs[0].producer()
         if before is None or not is_op(before, "Cast") or before.inputs[0] is None:
             break
-        steps = [before.inputs[0].dtype, ir.DataType(attribute(before, "to")), ir.DataType(attribute(node, "to"))]
-        if not _is_lossless(*steps):
+        first, middle, last = before.inputs[0].dtype, attribute(before, "to"), attribute(node, "to")
+        if first is None or not _is_lossless(first, ir.DataType(middle), ir.DataType(last)):
             break
         node.replace_input_with(0, before.inputs[0])
         changed = True
     return changed
 
 
-def _is_lossless(first: ir.DataType | None, middle: ir.DataType, last: ir.DataType) -> bool:
+def _is_lossless(first: ir.DataType, middle: ir.DataType, last: ir.DataType) -> bool:
     """Whether the first type fits into the middle one; all three must be plain numbers."""
-    if first is None or not {first, middle, last} <= _NUMBERS:
+    if not {first, middle, last} <= _NUMBERS:
         return False
     if first in _WIDE_INTEGERS and middle.is_floating_point():
         return False  # numpy calls this safe

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import onnx_ir as ir
 
@@ -52,7 +52,7 @@ def insert(
     names: Names,
     attributes: Attributes | None = None,
     *,
-    shape: Sequence[int | ir.SymbolicDim] | None = None,
+    shape: Iterable[int | ir.SymbolicDim] | None = None,
 ) -> ir.Value:
     """The output of a new node in front of another; its type is that of its first input."""
     assert before.graph is not None and inputs[0] is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from qcompile.passes.lower.absorb_matmul_bias import AbsorbMatMulBias
 from qcompile.passes.lower.clamp_integers import ClampIntegers
 from qcompile.passes.lower.fuse_hard_swish import FuseHardSwish
 from qcompile.passes.lower.fuse_qgemm import FuseQGemm
@@ -14,6 +15,7 @@ from qcompile.passes.lower.fuse_qlinear_unary import FuseQLinearUnary
 from qcompile.passes.lower.move_integers import MoveIntegers
 
 __all__ = [
+    "AbsorbMatMulBias",
     "ClampIntegers",
     "FuseHardSwish",
     "FuseQGemm",

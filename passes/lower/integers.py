@@ -45,6 +45,17 @@ def dequantized(value: ir.Value | None) -> Quantized | None:
     return _quantized(node, node.inputs[0])
 
 
+def dynamically_dequantized(value: ir.Value | None) -> Quantized | None:
+    """The 8-bit tensor behind a DequantizeLinear whose parameters are computed at run time; None if there is none."""
+    node = value.producer() if value is not None else None
+    source = node.inputs[0].producer() if node is not None and node.inputs and node.inputs[0] is not None else None
+    if node is None or not is_op(node, "DequantizeLinear") or not is_op(source, "DynamicQuantizeLinear"):
+        return None
+    tensor, scale, zero_point = node.inputs[:3]
+    assert tensor is not None and scale is not None and zero_point is not None
+    return Quantized(tensor, scale, zero_point)
+
+
 def requantized(value: ir.Value) -> tuple[ir.Node, Quantized] | None:
     """The QuantizeLinear that alone reads a value, through clamps that its saturation implies."""
     reader = sole_consumer(value)
@@ -104,6 +115,7 @@ class Lowering(Pass):
     """
 
     ops: ClassVar[tuple[str, ...]]
+    domain: ClassVar[str] = ""
     preserves: ClassVar[Preserves] = Preserves.QUANTIZED
 
     def run(self, model: ir.Model, context: Context) -> PassResult:
@@ -111,7 +123,7 @@ class Lowering(Pass):
         names = Names(model)
         changes, declined = 0, []
         for node in list(nodes(model)):
-            if not is_op(node, *self.ops):
+            if not is_op(node, *self.ops, domain=self.domain):
                 continue
             done = self.lower(node, names)
             if isinstance(done, str):

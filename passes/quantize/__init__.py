@@ -5,6 +5,7 @@ from __future__ import annotations
 from qcompile.passes.quantize.cancel_qdq import CancelQDQ
 from qcompile.passes.quantize.fold_weight_quantization import FoldWeightQuantization
 from qcompile.passes.quantize.gather_stored_rows import GatherStoredRows
+from qcompile.passes.quantize.insert_dynamic_quantization import InsertDynamicQuantization
 from qcompile.passes.quantize.insert_qdq import InsertQDQ
 from qcompile.passes.quantize.quantize_bias import QuantizeBias
 from qcompile.passes.quantize.remove_qdq import RemoveQDQ
@@ -14,6 +15,7 @@ __all__ = [
     "CancelQDQ",
     "FoldWeightQuantization",
     "GatherStoredRows",
+    "InsertDynamicQuantization",
     "InsertQDQ",
     "QuantizeBias",
     "RemoveQDQ",

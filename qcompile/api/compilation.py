@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import onnx_ir as ir
@@ -11,9 +13,20 @@ import onnx_ir as ir
 from qcompile import __version__
 from qcompile.api.results import CompileResult, NodeReport
 from qcompile.api.source import OpenedSource, open_source
-from qcompile.calibrate import find_observer, input_specs, observe, open_feeds, split_feeds, synthetic_feeds
+from qcompile.calibrate import (
+    carry,
+    find_observer,
+    input_specs,
+    observe,
+    open_feeds,
+    split_feeds,
+    stateless_specs,
+    synthetic_feeds,
+)
 from qcompile.decide import (
+    AIM_DB,
     AUTOMATIC,
+    WORTH_DB,
     Placement,
     candidate_plans,
     check_fits,
@@ -21,20 +34,24 @@ from qcompile.decide import (
     known_ranges,
     mean_axes,
     place,
+    relaxations,
     unseen,
 )
 from qcompile.errors import PlanError, TargetError
-from qcompile.ir import Source, lowest_runtime, nodes, quantized_form, to_proto
+from qcompile.ir import Source, lowest_runtime, nodes, quantized_form, to_proto, weight_bytes
 from qcompile.pipeline import Context, Feed, Hook, Pipeline, Trace, VerifyEach
 from qcompile.plan import Plan, Reason, sha256
 from qcompile.quant import OutputFidelity
-from qcompile.runtime import Session, profile, run_as_written
+from qcompile.runtime import Runtime, Session, profile, run_as_written
 from qcompile.targets import Target, find_target
 from qcompile.verify import check_finite, check_runnable, check_steps, compare, multiply_adds, surprises
 
 Progress = Callable[[str, int, int | None], None]
 
 SYNTHETIC_SAMPLES = 8
+
+LARGE = 2**30
+"""Bytes of weights from which on the sessions of a compile keep no second, packed copy of them."""
 
 
 def compile(
@@ -49,9 +66,11 @@ def compile(
     max_samples: int | None = None,
     preprocess: str | None = None,
     input_shapes: Mapping[str, Sequence[int]] | None = None,
+    sequence: Mapping[str, str] | None = None,
     plan: Plan | None = None,
     pipeline: Pipeline | None = None,
     threads: int = 1,
+    custom_op_library: Path | None = None,
     seed: int = 0,
     verify_each: bool = False,
     hooks: Sequence[Hook] = (),
@@ -67,12 +86,14 @@ def compile(
         format: `qoperator`, `qdq`, or `auto`, the target's own.
         observer: name of one observer for all values; None: chosen by the outputs on held-back samples.
         exclude: regular expressions; nodes whose name or op type matches stay float.
-        max_samples: at most so many samples, at even distances.
+        max_samples: at most so many samples, at even distances; the first ones with a `sequence`.
         preprocess: how pictures become inputs, where `calib` is a folder of them.
         input_shapes: shapes of synthetic samples by input name.
+        sequence: states by output name: the input that this output of one sample feeds in the next sample.
         plan: decisions to replay instead of calibrating and deciding.
         pipeline: passes to run instead of the default ones.
         threads: threads of the runtime.
+        custom_op_library: a library that gives onnxruntime the operators of other domains; they stay float.
         seed: seed of synthetic samples.
         verify_each: check the model after every pass.
         hooks: called after every pass with (pass, model, context).
@@ -82,26 +103,33 @@ def compile(
     """
     if bits != 8:
         raise TargetError(f"no {bits}-bit weights yet; use bits=8")
+    wanted = find_target(target)
+    source = open_source(model)
+    runtime = Runtime(threads, custom_op_library, prepack=weight_bytes(source.model) < LARGE)
     request = _Request(
-        find_target(target),
+        wanted,
         format,
         observer,
         exclude,
         plan,
         pipeline or Pipeline.default(),
-        threads,
+        runtime,
         verify_each,
         hooks,
+        "synthetic" if calib is None else "data",
     )
-    source = open_source(model)
-    check_runnable(source.model)
+    check_runnable(source.model, runtime)
     if form := quantized_form(source.model):
         return copied(source, "already-quantized", f"the model is quantized already ({form} form)")
     specs = input_specs(source.model)
+    needed = stateless_specs(source.model, specs, sequence or {})
     if calib is not None:
-        feeds: Sequence[Feed] = open_feeds(calib, specs, preprocess=preprocess, max_samples=max_samples)
+        spread = None if sequence else max_samples  # what follows one another is not read at even distances
+        feeds: Sequence[Feed] = open_feeds(calib, needed, preprocess=preprocess, max_samples=spread)[:max_samples]
     else:
-        feeds = synthetic_feeds(specs, SYNTHETIC_SAMPLES, seed, input_shapes)
+        feeds = synthetic_feeds(source.model, specs, SYNTHETIC_SAMPLES, seed, input_shapes, runtime)
+    if sequence:
+        feeds = carry(feeds, specs, sequence, Session(source.model, runtime))
     result = _Compilation(source, feeds, request, progress or _quiet).run()
     if calib is None and plan is None and result.status == "compiled":
         warning = "no calibration data: ranges come from synthetic samples; give real ones with --calib DATA"
@@ -119,9 +147,11 @@ class _Request:
     exclude: Sequence[str]
     plan: Plan | None
     pipeline: Pipeline
-    threads: int
+    runtime: Runtime
     verify_each: bool
     hooks: Sequence[Hook]
+    calibration: str
+    """`data` or `synthetic`."""
 
     def emitted_format(self) -> str:
         formats = self.target.formats
@@ -151,7 +181,9 @@ class _Compilation:
         self.samples = len(feeds)
         self.feed: Feed = next(iter(feeds))
         self.model = source.model.clone()
-        self.context = Context(target=request.target, feed=self.feed, run=run_as_written)
+        self.context = Context(
+            target=request.target, feed=self.feed, run=partial(run_as_written, runtime=request.runtime)
+        )
         self.trace = Trace()
 
     def run(self) -> CompileResult:
@@ -159,7 +191,7 @@ class _Compilation:
         if self.request.verify_each:
             hooks.append(VerifyEach(self.model, self.context))
         self._stages("canonicalize", hooks=hooks)
-        placement = place(self.model, self.request.target, self.request.exclude)
+        placement = self._place()
         self.context.plan = plan = self._plan(placement)
         if not plan.weights and not plan.values:
             return copied(self.source, "nothing-to-quantize", "nothing in it has an integer form on this target")
@@ -173,6 +205,12 @@ class _Compilation:
         self.progress(stages[-1], 0, None)
         self.model, trace = self.request.pipeline.stage(*stages).run(self.model, self.context, hooks)
         self.trace += trace
+
+    def _place(self, kept_float: Mapping[str, Reason] | None = None) -> Placement:
+        """Where integers go; without real data, products between floats take their ranges at run time."""
+        request = self.request
+        dynamic = request.calibration == "synthetic"
+        return place(self.model, request.target, request.exclude, kept_float, dynamic=dynamic)
 
     def _plan(self, placement: Placement) -> Plan:
         """The plan that was given, or the best of the candidates on held-back samples."""
@@ -189,12 +227,22 @@ class _Compilation:
         self.trace += trace
         observer = find_observer(request.observer) if request.observer else AUTOMATIC
         seen = observe(
-            observed, names, self.calibration, observer, axes, threads=request.threads, progress=self.progress
+            observed, names, self.calibration, observer, axes, runtime=request.runtime, progress=self.progress
         )
-        if missing := unseen(placement, seen.seen | known.keys()):
-            placement = place(self.model, request.target, request.exclude, missing)
-        plans = candidate_plans(self.model, placement, known, seen, request.target, request.emitted_format())
-        return choose(plans, self._sqnr_db)
+        missing = unseen(placement, seen.seen | known.keys())
+        if missing:
+            placement = self._place(missing)
+
+        def best(where: Placement) -> tuple[Plan, float]:
+            plans = candidate_plans(self.model, where, known, seen, request.target, request.emitted_format())
+            return choose(plans, self._sqnr_db)
+
+        plan, sqnr_db = best(placement)
+        for kept_float in relaxations(placement, plan, seen) if sqnr_db < AIM_DB else []:
+            relaxed, relaxed_db = best(self._place(missing | kept_float))
+            if relaxed_db >= sqnr_db + WORTH_DB:
+                plan, sqnr_db = relaxed, relaxed_db
+        return replace(plan, notes=plan.notes | {"calibration": request.calibration})
 
     def _sqnr_db(self, plan: Plan) -> float:
         """SQNR of the lowest output under a plan, on held-back samples."""
@@ -204,27 +252,33 @@ class _Compilation:
         return min(output.sqnr_db for output in self._fidelity(candidate))
 
     def _fidelity(self, candidate: ir.Model) -> tuple[OutputFidelity, ...]:
-        threads, progress = self.request.threads, self.progress
-        reference = Session(self.source.model, threads=threads)
-        return compare(reference, Session(candidate, threads=threads), self.held_back, progress)
+        runtime = self.request.runtime
+        reference = Session(self.source.model, runtime)
+        return compare(reference, Session(candidate, runtime), self.held_back, self.progress)
 
     def _verified(self, canonical: ir.Model, reference: ir.Model, plan: Plan) -> CompileResult:
         """The result, once the runtime has loaded it, run it and come near enough to its reference."""
-        threads, target = self.request.threads, self.request.target
+        runtime, target = self.request.runtime, self.request.target
         self.progress("verify", 0, None)
         if plan.format == "qoperator":
-            check_steps(reference, self.model.clone(), self.feed, threads)
+            check_steps(reference, self.model.clone(), self.feed, runtime)
         fidelity = self._fidelity(self.model)
         check_finite(fidelity)
-        surprising = surprises(self.model, plan, target, threads)
-        self.model.metadata_props.update({"qcompile.version": __version__, "qcompile.plan.sha256": sha256(plan)})
+        surprising = surprises(self.model, plan, target, runtime)
+        self.model.metadata_props.update(
+            {
+                "qcompile.version": __version__,
+                "qcompile.plan.sha256": sha256(plan),
+                "qcompile.calibration": plan.notes.get("calibration", self.request.calibration),
+            }
+        )
         proto = to_proto(self.model)
         return CompileResult(
             status="compiled",
             model=self.model,
             plan=plan,
             trace=self.trace,
-            operators=node_reports(canonical, plan, self.feed, surprising),
+            operators=node_reports(canonical, plan, self.feed, surprising, runtime),
             fidelity=fidelity,
             samples=self.samples,
             held_back=len(self.held_back),
@@ -248,10 +302,10 @@ def copied(source: OpenedSource, status: str, why: str) -> CompileResult:
 
 
 def node_reports(
-    canonical: ir.Model, plan: Plan, feed: Feed, surprising: Sequence[tuple[str, Reason]]
+    canonical: ir.Model, plan: Plan, feed: Feed, surprising: Sequence[tuple[str, Reason]], runtime: Runtime
 ) -> tuple[NodeReport, ...]:
     """What became of every compute node of the canonical graph, with its multiply-adds on one feed."""
-    macs = multiply_adds(profile(canonical, feed))
+    macs = multiply_adds(profile(canonical, feed, runtime=runtime))
     overruled = dict(surprising)
     reports = []
     for node in nodes(canonical):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import onnx_ir as ir
@@ -13,7 +14,7 @@ from qcompile.calibrate import input_specs, open_feeds
 from qcompile.errors import ModelError
 from qcompile.ir import Source
 from qcompile.quant import OutputFidelity
-from qcompile.runtime import Session
+from qcompile.runtime import Runtime, Session
 from qcompile.verify import compare
 
 
@@ -43,10 +44,11 @@ def validate(
     max_samples: int | None = None,
     preprocess: str | None = None,
     threads: int = 1,
+    custom_op_library: Path | None = None,
 ) -> ValidationReport:
     """Compare two models on data: SQNR, cosine, largest difference and equal decisions of every output.
 
-    `data` is any form of DATA. Raises QCompileError in one line where a model or the data cannot be used, or the
+    `data` is any form of DATA, `custom_op_library` gives onnxruntime the operators of other domains. Raises QCompileError in one line where a model or the data cannot be used, or the
     models have different inputs or outputs.
     """
     sources = open_source(reference), open_source(candidate)
@@ -59,7 +61,8 @@ def validate(
             held = (f"{source.name} ({_listed(values)})" for source, values in zip(sources, (a, b), strict=True))
             raise ModelError(f"{what} differ between {' and '.join(held)}; they are not forms of one model")
     feeds = open_feeds(data, input_specs(left), preprocess=preprocess, max_samples=max_samples)
-    outputs = compare(Session(left, threads=threads), Session(right, threads=threads), feeds)
+    runtime = Runtime(threads, custom_op_library)
+    outputs = compare(Session(left, runtime), Session(right, runtime), feeds)
     return ValidationReport(outputs, len(feeds))
 
 

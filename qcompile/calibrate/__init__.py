@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from qcompile.calibrate.observers import find_observer, observer_names
 from qcompile.calibrate.runner import Observations, observe
+from qcompile.calibrate.sequence import carry, stateless_specs
 from qcompile.calibrate.sources import Feeds, InputSpec, input_specs, open_feeds
 from qcompile.calibrate.split import FeedSubset, split_feeds
 from qcompile.calibrate.synthetic import synthetic_feeds
@@ -13,11 +14,13 @@ __all__ = [
     "Feeds",
     "InputSpec",
     "Observations",
+    "carry",
     "find_observer",
     "input_specs",
     "observe",
     "observer_names",
     "open_feeds",
     "split_feeds",
+    "stateless_specs",
     "synthetic_feeds",
 ]

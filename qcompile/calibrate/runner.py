@@ -12,7 +12,7 @@ from qcompile.calibrate.split import FeedSubset
 from qcompile.errors import CalibrationError
 from qcompile.pipeline import OBSERVED, Feed
 from qcompile.quant import ChannelMean, Observer
-from qcompile.runtime import Session
+from qcompile.runtime import ONE_THREAD, Runtime, Session
 
 SAMPLE = 1 << 15
 """Elements of one tensor of one feed that enter a histogram; a tensor with more is read at even distances. The
@@ -41,7 +41,7 @@ def observe(
     observer: type[Observer],
     mean_axes: Mapping[str, int] | None = None,
     *,
-    threads: int = 1,
+    runtime: Runtime = ONE_THREAD,
     progress: Progress | None = None,
 ) -> Observations:
     """Run every feed through `model` (with its observed values as outputs) and observe the named values.
@@ -50,7 +50,7 @@ def observe(
 
     Raises CalibrationError naming tensor and sample where a value is NaN or infinite, or the runtime refuses a feed.
     """
-    session = Session(model, threads=threads)
+    session = Session(model, runtime)
     shown = [value.metadata_props.get(OBSERVED, value.name or "") for value in model.graph.outputs]
     observers: dict[str, Observer] = {name: observer() for name in names}
     means = {name: ChannelMean(axis) for name, axis in (mean_axes or {}).items()}

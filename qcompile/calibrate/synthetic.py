@@ -1,81 +1,129 @@
-"""Feeds for when there are no data: plausible in type and shape, not in what they show."""
+"""Feeds for when there are no data: values that the model's nodes imply, in shapes that it runs with."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import overload
 
 import numpy as np
+import onnx_ir as ir
 
+from qcompile.calibrate.hypotheses import Hypothesis, OpenShapes
+from qcompile.calibrate.implied import Filled, Implied, Picture, State, Tokens, implied_values
+from qcompile.calibrate.pictures import picture
 from qcompile.calibrate.sources.spec import InputSpec, fits, shown
-from qcompile.errors import CalibrationError
+from qcompile.errors import CalibrationError, ModelError
 from qcompile.pipeline import Feed
+from qcompile.runtime import ONE_THREAD, Runtime, Session
 
-_BATCH, _CHANNELS, _SIDE, _LENGTH = 1, 3, 224, 16
-_MOST_CHANNELS = 4
-"""A last dimension of a picture up to this is its channels."""
+
+class SyntheticFeeds(Sequence[Feed]):
+    """Seeded samples under one hypothesis on open dimensions, made anew each time they are asked for."""
+
+    def __init__(
+        self,
+        specs: Sequence[InputSpec],
+        implied: Mapping[str, Implied],
+        shapes: OpenShapes,
+        hypothesis: Hypothesis,
+        count: int,
+        seed: int,
+    ) -> None:
+        self._specs, self._implied, self._shapes = specs, implied, shapes
+        self._hypothesis, self._count, self._seed = hypothesis, count, seed
+
+    def __len__(self) -> int:
+        return self._count
+
+    @overload
+    def __getitem__(self, index: int) -> Feed: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Feed]: ...
+    def __getitem__(self, index: int | slice) -> Feed | list[Feed]:
+        if isinstance(index, slice):
+            return [self[number] for number in range(self._count)[index]]
+        number = range(self._count)[index]
+        rng = np.random.default_rng([self._seed, number])
+        shapes = self._shapes.shapes(self._hypothesis, number)
+        return {spec.name: _values(spec, self._implied[spec.name], shapes[spec.name], rng) for spec in self._specs}
 
 
 def synthetic_feeds(
-    specs: Sequence[InputSpec], count: int, seed: int, shapes: Mapping[str, Sequence[int]] | None = None
-) -> list[Feed]:
-    """Seeded samples: floats from N(0, 1), whole numbers 0 or 1, booleans true.
+    model: ir.Model,
+    specs: Sequence[InputSpec],
+    count: int,
+    seed: int,
+    shapes: Mapping[str, Sequence[int]] | None = None,
+    runtime: Runtime = ONE_THREAD,
+) -> Sequence[Feed]:
+    """Seeded samples that the model runs on, each made when it is asked for.
 
-    Unknown dimensions: 1 in front, 224 for the sides of a picture (rank 4) and 3 for its channels, 16 elsewhere; one
-    symbol has one size in all inputs. `shapes` gives the shapes of inputs by name, and so the sizes of their symbols.
-    Raises CalibrationError where a shape does not fit the model, or cannot be guessed.
+    Values are those that the model's nodes imply (see `implied_values`): token ids below the rows of their table,
+    pictures with the spectrum of natural images, ones for masks, zeros for states; other floats come from N(0, 1).
+    Sizes of open dimensions are guessed and proven by a run; samples of tokens differ in length where they may.
+    `shapes` gives the shapes of inputs by name, and so the sizes of their symbols.
+
+    Raises CalibrationError where a shape does not fit the model, or nothing that was tried runs.
     """
     given = {name: tuple(shape) for name, shape in (shapes or {}).items()}
-    sizes = _given_sizes(specs, given)
-    full = {spec.name: given.get(spec.name) or _shape(spec, sizes) for spec in specs}
-    return [_feed(specs, full, np.random.default_rng([seed, number])) for number in range(count)]
+    _check(given, specs)
+    implied = implied_values(model, specs)
+    open_shapes = OpenShapes(specs, implied, given)
+    candidates = (
+        SyntheticFeeds(specs, implied, open_shapes, hypothesis, count, seed) for hypothesis in open_shapes.hypotheses()
+    )
+    advice = f"--input-shape {open_shapes.open}=... or data with --calib" if open_shapes.open else "data with --calib"
+    return first_runnable(candidates, Session(model, runtime), advice)
 
 
-def _given_sizes(specs: Sequence[InputSpec], given: Mapping[str, tuple[int, ...]]) -> dict[str, int]:
+def first_runnable(candidates: Iterable[Sequence[Feed]], session: Session, advice: str) -> Sequence[Feed]:
+    """The first candidate whose first sample runs, and its second where that has other shapes.
+
+    Raises CalibrationError with what was tried last, and why that failed, where none runs; `advice` is what to give.
+    """
+    tried, why = "nothing", "no candidates"
+    for candidate in candidates:
+        proof = [candidate[0], *candidate[1:2]]
+        if len(proof) == 2 and _shapes(proof[0]) == _shapes(proof[1]):
+            del proof[1]
+        try:
+            for feed in proof:
+                session.run(feed)
+        except ModelError as error:
+            tried, why = ", ".join(f"{name} {shown(shape)}" for name, shape in _shapes(feed).items()), str(error)
+        else:
+            return candidate
+    raise CalibrationError(f"no synthetic sample that the model runs on (tried last {tried}: {why}); give {advice}")
+
+
+def _shapes(feed: Feed) -> dict[str, tuple[int, ...]]:
+    return {name: array.shape for name, array in feed.items()}
+
+
+def _check(given: Mapping[str, tuple[int, ...]], specs: Sequence[InputSpec]) -> None:
     by_name = {spec.name: spec for spec in specs}
-    sizes: dict[str, int] = {}
     for name, shape in given.items():
         if name not in by_name:
             raise CalibrationError(f"no input {name!r} in the model (it has {', '.join(map(repr, by_name))})")
         wanted = by_name[name].shape
         if not fits(wanted, shape):
             raise CalibrationError(f"wrong shape for input {name!r} ({shown(shape)}, it is {shown(wanted or ())})")
-        sizes |= {dim: size for dim, size in zip(wanted or (), shape, strict=False) if isinstance(dim, str)}
-    return sizes
 
 
-def _shape(spec: InputSpec, sizes: dict[str, int]) -> tuple[int, ...]:
-    if spec.shape is None:
-        raise CalibrationError(
-            f"no shape of input {spec.name!r} in the model; give --input-shape {spec.name}=1,3,224,224"
-        )
-    shape = []
-    for axis, dim in enumerate(spec.shape):
-        guess = dim if isinstance(dim, int) else _guess(axis, spec.shape)
-        shape.append(sizes.setdefault(dim, guess) if isinstance(dim, str) else guess)
-    return tuple(shape)
-
-
-def _guess(axis: int, shape: tuple[int | str | None, ...]) -> int:
-    if axis == 0:
-        return _BATCH
-    if len(shape) != 4:
-        return _LENGTH
-    last = shape[3]
-    channels = 3 if isinstance(last, int) and last <= _MOST_CHANNELS else 1
-    return _CHANNELS if axis == channels else _SIDE
-
-
-def _feed(specs: Sequence[InputSpec], shapes: Mapping[str, tuple[int, ...]], rng: np.random.Generator) -> Feed:
-    return {spec.name: _values(spec, shapes[spec.name], rng) for spec in specs}
-
-
-def _values(spec: InputSpec, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+def _values(spec: InputSpec, implied: Implied, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+    match implied:
+        case Tokens(rows):
+            return rng.integers(0, rows, shape).astype(spec.dtype)
+        case Filled(number):
+            return np.full(shape, number, spec.dtype)
+        case Picture(_, axis, high):
+            return picture(shape, axis, high, rng).astype(spec.dtype)
+        case State():
+            return np.zeros(shape, spec.dtype)
     match spec.dtype.kind:
         case "f":
             return rng.standard_normal(shape).astype(spec.dtype)
         case "i" | "u":
             return rng.integers(0, 2, shape).astype(spec.dtype)
-        case "b":
-            return np.ones(shape, np.bool_)
         case _:
             raise CalibrationError(f"no synthetic values for input {spec.name!r} ({spec.dtype}); give data")

@@ -12,6 +12,7 @@ from qcompile.cli.command import Command
 from qcompile.cli.files import STDOUT, check_apart
 from qcompile.cli.options import (
     FILE,
+    custom_ops_option,
     data_options,
     input_shapes,
     is_verbose,
@@ -19,6 +20,7 @@ from qcompile.cli.options import (
     min_sqnr_option,
     quiet_option,
     regexes,
+    sequence_pairs,
     threads_option,
     verbose_option,
 )
@@ -52,11 +54,18 @@ if TYPE_CHECKING:
     metavar="NAME=1,3,224,224",
     help="Shape of an input, where the model leaves it open and there are no data.",
 )
+@click.option(
+    "--sequence",
+    callback=sequence_pairs,
+    metavar="OUT=IN,...",
+    help="States: this output of one sample feeds that input of the next.",
+)
 @min_sqnr_option
 @click.option("--save-plan", type=FILE, metavar="FILE", help="Write what was decided.")
 @click.option("--plan", "plan_file", type=FILE, metavar="FILE", help="Replay what was decided.")
 @json_option
 @threads_option
+@custom_ops_option
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of all randomness.")
 @click.option("--verify-each", is_flag=True, help="Check the model after every pass.")
 @click.option("--print-after", multiple=True, metavar="PASS", help="Print the model as text after a pass.")
@@ -75,11 +84,13 @@ def compile_(
     max_samples: int | None,
     preprocess: str | None,
     shapes: dict[str, tuple[int, ...]],
+    sequence: dict[str, str],
     min_sqnr: float | None,
     save_plan: Path | None,
     plan_file: Path | None,
     json_file: Path | None,
     threads: int,
+    custom_ops: Path | None,
     seed: int,
     verify_each: bool,
     print_after: tuple[str, ...],
@@ -95,7 +106,7 @@ def compile_(
     if output.suffix != ".onnx":
         raise click.UsageError(f"-o {output} does not end in .onnx")
     check_apart(
-        {"MODEL": model, "--calib": calib, "--plan": plan_file},
+        {"MODEL": model, "--calib": calib, "--plan": plan_file, "--custom-op-library": custom_ops},
         {"-o": output, "--save-plan": save_plan, "--json": json_file},
     )
 
@@ -119,8 +130,10 @@ def compile_(
             max_samples=max_samples,
             preprocess=preprocess,
             input_shapes=shapes,
+            sequence=sequence,
             plan=plan.load(plan_file) if plan_file else None,
             threads=threads,
+            custom_op_library=custom_ops,
             seed=seed,
             verify_each=verify_each,
             hooks=hooks,

@@ -54,7 +54,7 @@ def demo(
 
 def _run(name: str, folder: Path, threads: int, callback: Progress | None) -> dict[str, Any]:
     from qcompile import api, models
-    from qcompile.runtime import Session, speed_ratio
+    from qcompile.runtime import Runtime, Session, speed_ratio
 
     def report(phase: str, done: int, total: int | None) -> None:
         if callback:
@@ -65,7 +65,8 @@ def _run(name: str, folder: Path, threads: int, callback: Progress | None) -> di
     path = folder / f"{name}.int8.onnx"
     result.save(path)
     report("compare", 0, None)
-    before, after = Session(models.path(name), threads=threads), Session(path, threads=threads)
+    runtime = Runtime(threads)
+    before, after = Session(models.path(name), runtime), Session(path, runtime)
     return {
         "model": name,
         "float_accuracy": models.accuracy(name, before.run),

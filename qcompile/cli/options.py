@@ -37,6 +37,19 @@ def input_shapes(ctx: click.Context, param: click.Parameter, value: tuple[str, .
     return shapes
 
 
+def sequence_pairs(ctx: click.Context, param: click.Parameter, value: str | None) -> dict[str, str]:
+    """Callback: `OUT=IN,OUT=IN` becomes input names by output names."""
+    pairs: dict[str, str] = {}
+    for text in value.split(",") if value is not None else ():
+        output, _, into = text.partition("=")
+        if not output or not into or "=" in into:
+            raise click.BadParameter(f"{text!r} is not OUT=IN, an output and the input that it feeds")
+        if output in pairs:
+            raise click.BadParameter(f"output {output!r} is named twice")
+        pairs[output] = into
+    return pairs
+
+
 def json_option(command: F) -> F:
     """`--json F`."""
     text = "Write the same facts as JSON to FILE (`-`: stdout, instead of the text)."
@@ -68,6 +81,12 @@ def threads_option(command: F) -> F:
     """`--threads N`."""
     kind = click.IntRange(min=1)
     return click.option("--threads", type=kind, default=1, show_default=True, help="Threads of the runtime.")(command)
+
+
+def custom_ops_option(command: F) -> F:
+    """`--custom-op-library FILE`."""
+    text = "Library that gives onnxruntime the operators of other domains; they stay float."
+    return click.option("--custom-op-library", "custom_ops", type=FILE, metavar="FILE", help=text)(command)
 
 
 def data_options(command: F) -> F:

@@ -10,6 +10,7 @@ from qcompile.cli.command import Command
 from qcompile.cli.files import check_apart
 from qcompile.cli.options import (
     FILE,
+    custom_ops_option,
     data_options,
     json_option,
     min_sqnr_option,
@@ -32,6 +33,7 @@ from qcompile.cli.options import (
     help="Lowest share of equal largest entries, in percent; exit 3 below it.",
 )
 @threads_option
+@custom_ops_option
 @json_option
 @quiet_option
 @verbose_option
@@ -44,18 +46,29 @@ def validate(
     min_sqnr: float | None,
     min_agreement: float | None,
     threads: int,
+    custom_ops: Path | None,
     json_file: Path | None,
     quiet: bool,
 ) -> None:
     """Compare the outputs of INT8 with those of FP32 on data."""
-    check_apart({"FP32": fp32, "INT8": int8, "--data": samples}, {"--json": json_file})
+    check_apart(
+        {"FP32": fp32, "INT8": int8, "--data": samples, "--custom-op-library": custom_ops}, {"--json": json_file}
+    )
 
     from qcompile import api
     from qcompile.cli.output import show
     from qcompile.errors import BudgetMissed
     from qcompile.report import data, text
 
-    report = api.validate(fp32, int8, data=samples, max_samples=max_samples, preprocess=preprocess, threads=threads)
+    report = api.validate(
+        fp32,
+        int8,
+        data=samples,
+        max_samples=max_samples,
+        preprocess=preprocess,
+        threads=threads,
+        custom_op_library=custom_ops,
+    )
     share = None if min_agreement is None else min_agreement / 100
     facts = data.validate_facts(
         report, reference=str(fp32), candidate=str(int8), min_sqnr=min_sqnr, min_agreement=share

@@ -8,9 +8,12 @@ from qcompile.decide.fits import check_fits
 from qcompile.decide.observing import AUTOMATIC, candidate_plans, choose, known_ranges
 from qcompile.decide.parameters import activation_scheme, make_plan
 from qcompile.decide.placement import Placement, Unit, place, unseen
+from qcompile.decide.relaxation import AIM_DB, WORTH_DB, relaxations
 
 __all__ = [
+    "AIM_DB",
     "AUTOMATIC",
+    "WORTH_DB",
     "Placement",
     "Unit",
     "activation_scheme",
@@ -24,5 +27,6 @@ __all__ = [
     "mean_axes",
     "node_facts",
     "place",
+    "relaxations",
     "unseen",
 ]

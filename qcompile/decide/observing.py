@@ -76,15 +76,15 @@ GAIN_DB = 0.3
 """What a candidate must gain over a simpler one to be taken: below it, held-back samples tell noise."""
 
 
-def choose(plans: Iterable[Plan], sqnr_db: Callable[[Plan], float]) -> Plan:
-    """The plan with the best SQNR, the simpler one where the gain is within noise."""
+def choose(plans: Iterable[Plan], sqnr_db: Callable[[Plan], float], gain_db: float = GAIN_DB) -> tuple[Plan, float]:
+    """The plan with the best SQNR and that SQNR; a simpler one where a later one gains less than `gain_db`."""
     best, best_db = None, -math.inf
     for plan in plans:
         found = sqnr_db(plan)
-        if best is None or found >= best_db + GAIN_DB:
+        if best is None or found >= best_db + gain_db:
             best, best_db = plan, found
     assert best is not None
-    return best
+    return best, best_db
 
 
 def _extremes(observer: Observer) -> Range:

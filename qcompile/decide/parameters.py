@@ -112,9 +112,12 @@ def _weight(unit: Unit, plan: Plan) -> QuantParams:
     assert weight is not None
     axis = entry.weight_axis(node_facts(node)) if entry.weight_axis else None
     params = weight_params(weight, axis)
+    activation = unit.activations[0].name or ""
+    if activation not in plan.values:  # its scale is found at run time
+        return params
     bias = constant(node.inputs[entry.bias]) if entry.bias is not None and len(node.inputs) > entry.bias else None
     if bias is None:
         bias = np.zeros(weight.shape[axis] if axis is not None else 1, np.float32)
-    x_scale = float(plan.values[unit.activations[0].name or ""].scale)
+    x_scale = float(plan.values[activation].scale)
     scale = fit_weight_scale(params.scale, bias.reshape(-1), x_scale, sum_bound(node, entry))
     return QuantParams(scale, params.zero_point, params.axis)

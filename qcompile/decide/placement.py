@@ -67,12 +67,18 @@ class Placement:
 
 
 def place(
-    model: ir.Model, target: Target, exclude: Sequence[str] = (), kept_float: Mapping[str, Reason] | None = None
+    model: ir.Model,
+    target: Target,
+    exclude: Sequence[str] = (),
+    kept_float: Mapping[str, Reason] | None = None,
+    *,
+    dynamic: bool = False,
 ) -> Placement:
     """Decide where integers go, in the main graph and in all bodies.
 
     `exclude` holds regular expressions over node names and op types, `kept_float` names further nodes that stay float,
-    with the reason. Raises RecipeError if an expression is none or matches nothing.
+    with the reason. `dynamic` lets products with a float result take the range of their input at run time, where the
+    target can: for want of data. Raises RecipeError if an expression is none or matches nothing.
     """
     reasons = _excluded(model, exclude) | dict(kept_float or {})
     everything = [node for node in all_nodes(model) if computes_float(node)]
@@ -86,6 +92,8 @@ def place(
             nodes[node.name or ""] = Decision(Form.FLOAT, found)
     clamps = _absorb_clamps(units)
     _keep_between_integers(units, clamps)
+    if dynamic:
+        _make_dynamic(units)
     for node in everything:
         if node in units or (node in clamps and clamps[node] in units):
             unit = units.get(node) or units[clamps[node]]
@@ -205,10 +213,20 @@ def _keep_between_integers(units: dict[ir.Node, Unit], clamps: dict[ir.Node, ir.
             unit.clamps = []
 
 
+def _make_dynamic(units: dict[ir.Node, Unit]) -> None:
+    """Let products between floats quantize their input by themselves; one that comes as integers already is fixed."""
+    for unit in units.values():
+        if unit.form is Form.INTEGER_TO_FLOAT and Form.DYNAMIC in unit.entry.forms:
+            if unit.activations[0].producer() not in units:
+                unit.form = Form.DYNAMIC
+
+
 def _groups(units: Sequence[Unit]) -> dict[str, str]:
     """For every quantized value the value whose range it takes."""
     groups: dict[str, str] = {}
     for unit in units:
+        if unit.form is Form.DYNAMIC:
+            continue
         for value in unit.activations:
             if constant(value) is None:
                 groups.setdefault(value.name or "", value.name or "")

@@ -6,7 +6,7 @@ import numpy as np
 import onnx_ir as ir
 
 from qcompile.ir import attribute, constant, nodes
-from qcompile.plan import Plan
+from qcompile.plan import Code, Plan
 from qcompile.quant import QuantParams, weight_params
 
 OVERHEAD = 512
@@ -17,7 +17,7 @@ def stored_weights(model: ir.Model, plan: Plan) -> dict[tuple[str, int], QuantPa
     """Parameters of every weight of a float node that is worth storing in 8 bits, by (node name, input index)."""
     found = {}
     for node in nodes(model):
-        if plan.is_integer(node.name):
+        if plan.is_integer(node.name) or _is_excluded(node, plan):
             continue
         for index, axis in _weight_axes(node).items():
             weight = constant(node.inputs[index]) if index < len(node.inputs) else None
@@ -27,6 +27,12 @@ def stored_weights(model: ir.Model, plan: Plan) -> dict[tuple[str, int], QuantPa
             if weight.size + 4 * params.scale.size + OVERHEAD < weight.nbytes:
                 found[node.name or "", index] = params
     return found
+
+
+def _is_excluded(node: ir.Node, plan: Plan) -> bool:
+    """Whether somebody asked that the node stays float: its weights then stay as they are, too."""
+    decision = plan.nodes.get(node.name or "")
+    return decision is not None and decision.reason is not None and decision.reason.code is Code.EXCLUDED
 
 
 def _weight_axes(node: ir.Node) -> dict[int, int]:

@@ -127,7 +127,9 @@ def remove_dead(model: ir.Model) -> None:
     for graph in reversed(list(graphs(model))):
         for node in reversed(graph):
             if not any(v.uses() or v.is_graph_output() for v in node.outputs):
-                _detach_bodies(node)
+                for body in bodies(node):
+                    for inner in body:
+                        detach(inner)
                 graph.remove(node, safe=True)
     for graph in graphs(model):
         for name, value in list(graph.initializers.items()):
@@ -135,10 +137,10 @@ def remove_dead(model: ir.Model) -> None:
                 del graph.initializers[name]
 
 
-def _detach_bodies(node: ir.Node) -> None:
-    """Let the bodies of a node that goes read nothing: what they captured may be dead as well."""
+def detach(node: ir.Node) -> None:
+    """Let a node that is gone, and all that its bodies hold, read nothing: what it captured may be dead as well."""
     for body in bodies(node):
         for inner in body:
-            _detach_bodies(inner)
-            for index in range(len(inner.inputs)):
-                inner.replace_input_with(index, None)
+            detach(inner)
+    for index in range(len(node.inputs)):
+        node.replace_input_with(index, None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,11 +23,14 @@ def load_model(source: Source) -> ir.Model:
     """Read a model from a path, a proto or an onnx_ir model; the source is never changed.
 
     External data stays on disk (memory-mapped where it is read). Raises ModelError with one line that names what is
-    wrong: unreadable or empty, no opset, a value used but never made or made twice, external data missing or outside
-    the model's folder, a weight that is sparse, has not the data that it claims, or holds NaN.
+    wrong: unreadable or empty, no opset, a value used but never made, made twice or made of itself, two nodes of one
+    name, external data missing or outside the model's folder, a weight that is sparse, has not the data that it claims,
+    or holds NaN. An onnx_ir model is only searched for NaN.
     """
     if isinstance(source, ir.Model):
-        return source.clone()
+        model = source.clone()
+        _check_weights(model, "the model")
+        return model
     if isinstance(source, ModelProto):
         proto, name, folder = source, "the model", None
     else:
@@ -37,11 +41,21 @@ def load_model(source: Source) -> ir.Model:
         model = ir.from_proto(proto)
     except ir.serde.SerdeError as error:
         raise ModelError(f"no valid graph in {name} ({_innermost(error)}); export the model again") from error
+    _sort(model, name)
     if folder is not None:
         for graph in (model.graph, *(function.graph for function in model.functions.values())):
             ir.external_data.set_base_dir(graph, folder)
     _check_weights(model, name)
     return model
+
+
+def _sort(model: ir.Model, name: str) -> None:
+    """The runtime takes nodes in any order, all that follows wants makers before readers."""
+    try:
+        for part in (model.graph, *model.functions.values()):
+            part.sort()
+    except ValueError as error:
+        raise ModelError(f"cycle in {name} (a value is made of itself); export the model again") from error
 
 
 def _read(path: Path) -> ModelProto:
@@ -78,6 +92,7 @@ def _check(proto: ModelProto, name: str, folder: Path | None) -> None:
             weight = graph.sparse_initializer[0].values.name
             raise ModelError(f"sparse initializer {weight!r} in {name} (not supported); export it dense")
     _check_values(proto.graph, set(), name)
+    _check_node_names(proto.graph, name)
     check_tensors(proto, name, folder)
 
 
@@ -112,6 +127,14 @@ def _check_values(graph: GraphProto, outer: set[str], name: str) -> None:
     missing = next((o.name for o in graph.output if o.name not in visible), None)
     if missing is not None:
         raise ModelError(f"dangling output {missing!r} in {name} (made by nobody)")
+
+
+def _check_node_names(graph: GraphProto, name: str) -> None:
+    """Nodes without a name are many, a name that two nodes of one graph have is refused by the runtime."""
+    for part in _graphs(graph):
+        twice = next((n for n, count in Counter(node.name for node in part.node).items() if n and count > 1), None)
+        if twice is not None:
+            raise ModelError(f"duplicate node name {twice!r} in {name} (two nodes); export the model again")
 
 
 def _check_weights(model: ir.Model, name: str) -> None:

@@ -17,6 +17,8 @@ class Form(StrEnum):
     """8-bit in, 8-bit out."""
     INTEGER_TO_FLOAT = "integer-to-float"
     """8-bit in, float out: the product is dequantized by the kernel itself."""
+    DYNAMIC = "dynamic"
+    """As integer-to-float, with the input's parameters taken from its own range at every run."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,10 @@ class Plan:
         """Whether the node of this name computes on integers."""
         decision = self.nodes.get(node or "")
         return decision is not None and decision.is_integer
+
+    def reads_codes(self, node: str | None) -> bool:
+        """Whether the node of this name reads activations quantized with parameters of the plan."""
+        return self.is_integer(node) and self.nodes[node or ""].form is not Form.DYNAMIC
 
     def stayed_float(self) -> list[tuple[str, Reason]]:
         """Name and reason of every decided node that stays float, in graph order."""

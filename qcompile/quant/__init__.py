@@ -9,9 +9,11 @@ from qcompile.quant.fidelity import Comparison, OutputFidelity
 from qcompile.quant.histogram import Histogram
 from qcompile.quant.knee import hard_sigmoid_params, knee_steps, params_with_knee
 from qcompile.quant.mse import mse_range
+from qcompile.quant.noise import input_sqnr_db
 from qcompile.quant.observers import (
     OBSERVERS,
     EntropyObserver,
+    HistogramObserver,
     MinMaxObserver,
     MseObserver,
     Observer,
@@ -32,6 +34,7 @@ __all__ = [
     "Comparison",
     "EntropyObserver",
     "Histogram",
+    "HistogramObserver",
     "MinMaxObserver",
     "MseObserver",
     "Observer",
@@ -42,6 +45,7 @@ __all__ = [
     "entropy_range",
     "fit_weight_scale",
     "hard_sigmoid_params",
+    "input_sqnr_db",
     "knee_steps",
     "mse_range",
     "params_from_range",

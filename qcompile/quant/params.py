@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
+from types import EllipsisType
 from typing import Any
 
 import numpy as np
@@ -16,6 +18,9 @@ SCALE_FLOOR = 2.0**-63
 below that a runtime that flushes denormals would see a zero scale."""
 
 FLOAT32_MAX = float(np.finfo(np.float32).max)
+_CHUNK = 1 << 20
+"""Elements that are quantized at a time."""
+
 ZERO_POINT_DTYPES = (np.dtype(np.uint8), np.dtype(np.int8), np.dtype(np.int32))
 
 
@@ -102,12 +107,16 @@ class QuantParams:
         Args:
             x: any shape; taken as float32.
         """
-        x = np.asarray(x, np.float32)
-        with np.errstate(over="ignore", under="ignore"):
-            steps = np.rint(x / self.spread(self.scale, x.ndim)).astype(np.float64)
-        # float64, because the limits of int32 are no float32 numbers
-        codes = np.clip(steps + self.spread(self.zero_point, x.ndim), self.qmin, self.qmax)
-        return np.asarray(codes, self.zero_point.dtype)
+        x = np.asarray(x)
+        scale, zero_point = self.spread(self.scale, x.ndim), self.spread(self.zero_point, x.ndim)
+        codes = np.empty(x.shape, self.zero_point.dtype)
+        for rows in _rows(x.shape):
+            own = rows if self.axis == 0 else ...
+            with np.errstate(over="ignore", under="ignore"):
+                steps = np.rint(x[rows].astype(np.float32) / scale[own]).astype(np.float64)
+            # float64, because the limits of int32 are no float32 numbers
+            codes[rows] = np.clip(steps + zero_point[own], self.qmin, self.qmax)
+        return codes
 
     def dequantize(self, q: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
         """float32(q - zero_point) * scale, any shape."""
@@ -118,6 +127,15 @@ class QuantParams:
     def fake_quantize(self, x: npt.ArrayLike) -> npt.NDArray[np.float32]:
         """What is left of `x` after quantizing and dequantizing, float32."""
         return self.dequantize(self.quantize(x))
+
+
+def _rows(shape: tuple[int, ...]) -> Iterator[slice | EllipsisType]:
+    """The first axis in pieces, so that the float64 steps of a large tensor need little memory."""
+    if not shape:
+        yield ...
+        return
+    step = max(1, _CHUNK // max(1, math.prod(shape[1:])))
+    yield from (slice(start, start + step) for start in range(0, shape[0], step))
 
 
 def params_from_range(low: float, high: float, scheme: Scheme) -> QuantParams:

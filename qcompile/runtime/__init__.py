@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from qcompile.runtime.loadable import Runnable
+from qcompile.runtime.options import ONE_THREAD, Runtime, one_line
 from qcompile.runtime.profile import Event, profile
 from qcompile.runtime.readback import FLOAT_OPS, INTEGER_OPS, optimized_nodes
-from qcompile.runtime.session import Feed, Runnable, Session, one_line, run_as_written, version
+from qcompile.runtime.session import Feed, Session, run_as_written, version
 from qcompile.runtime.timing import speed_ratio
 
 __all__ = [
     "FLOAT_OPS",
     "INTEGER_OPS",
+    "ONE_THREAD",
     "Event",
     "Feed",
     "Runnable",
+    "Runtime",
     "Session",
     "one_line",
     "optimized_nodes",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -19,27 +21,47 @@ _SHARED = "bool int8 uint8 int16 uint16 int32 uint32 int64 uint64 float32 float6
 """Types that numpy and the runtime keep alike in memory."""
 
 
-def loadable(model: Runnable) -> tuple[str | bytes, dict[str, np.ndarray]]:
-    """Path or bytes, and the weights that they lack, by name: views of the model's own, or of its data files."""
+@dataclass(frozen=True)
+class Loadable:
+    """A model as the runtime takes it."""
+
+    graph: str | bytes
+    """A path, or the serialized model."""
+    weights: Mapping[str, np.ndarray] = field(default_factory=dict)
+    """Weights of the main graph that the serialized model only names."""
+    folder: Path | None = None
+    """Where the data files of the serialized model lie, which the runtime maps into memory."""
+
+
+def loadable(model: Runnable) -> Loadable:
+    """The model in a form that needs no second copy of what lies in data files."""
     if isinstance(model, Path):
-        return str(model), {}
+        return Loadable(str(model))
     if isinstance(model, bytes):
-        return model, {}
+        return Loadable(model)
     if isinstance(model, onnx.ModelProto):
-        return model.SerializeToString(), {}
+        return Loadable(model.SerializeToString())
     light, weights = model.clone(), {}
+    folder = _data_folder(model)
     for graph in graphs(light):
         for name, value in graph.initializers.items():
             tensor = value.const_value
-            if tensor is None:
+            if tensor is None or (isinstance(tensor, ir.ExternalTensor) and folder is not None):
                 continue
             array = _array(tensor) if graph is light.graph else None
             if array is not None:
                 weights[name] = array
-                value.const_value = ir.ExternalTensor("", 0, array.nbytes, tensor.dtype, shape=tensor.shape, name=name)
+                value.const_value = _named(name, array, tensor.dtype)
             elif isinstance(tensor, ir.ExternalTensor):
                 value.const_value = ir.Tensor(tensor.numpy(), dtype=tensor.dtype, name=name)
-    return to_proto(light).SerializeToString(), weights
+    return Loadable(to_proto(light).SerializeToString(), weights, folder)
+
+
+def _data_folder(model: ir.Model) -> Path | None:
+    """The one folder that all external weights lie in, if there is one."""
+    tensors = (value.const_value for graph in graphs(model) for value in graph.initializers.values())
+    folders = {tensor.base_dir for tensor in tensors if isinstance(tensor, ir.ExternalTensor)}
+    return Path(folders.pop()).resolve() if len(folders) == 1 else None
 
 
 def _array(tensor: ir.TensorProtocol) -> np.ndarray | None:
@@ -47,4 +69,9 @@ def _array(tensor: ir.TensorProtocol) -> np.ndarray | None:
     if tensor.nbytes < _BESIDE:
         return None
     array = tensor.numpy()
-    return np.require(array, requirements="CA") if array.dtype.name in _SHARED else None
+    return np.require(array, requirements=["C", "A"]) if array.dtype.name in _SHARED else None
+
+
+def _named(name: str, array: np.ndarray, dtype: ir.DataType) -> ir.ExternalTensor:
+    """A tensor that says type and shape, and no more."""
+    return ir.ExternalTensor("", 0, array.nbytes, dtype, shape=ir.Shape(array.shape), name=name)

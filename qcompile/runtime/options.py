@@ -34,6 +34,9 @@ class Runtime:
         return options
 
 
+ONE_THREAD = Runtime()
+
+
 def _register(options: ort.SessionOptions, library: Path) -> None:
     if not library.is_file():
         raise QCompileError(f"no custom operator library at {library} (no such file); check the path")
@@ -46,9 +49,15 @@ def _register(options: ort.SessionOptions, library: Path) -> None:
         ) from error
 
 
+_POSITION = (
+    r"\S*/\S+\.(?:cc|h):\d+ (?:[\w:]+ )?[\w:~<>]+"  # file, line, type of the result, function
+    r"(?:\([^()]*\)(?:::<lambda\([^()]*\)>)?(?: const)?(?: \[with [^\]]*\])?)? "  # arguments, where they are given
+)
+
+
 def one_line(error: BaseException) -> str:
     """The runtime's message without its prefix, source positions and line breaks."""
     text = re.sub(r"\s+", " ", str(error))
     text = re.sub(r"\[ONNXRuntimeError\] : \d+ : \w+ : ", "", text)
-    text = re.sub(r"\S*/\S+\.(?:cc|h):\d+ \S+ ", "", text)
+    text = re.sub(_POSITION, "", text)
     return text[:300].strip()

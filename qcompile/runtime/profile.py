@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from qcompile.runtime.session import Feed, Runnable, Session
+from qcompile.runtime.loadable import Runnable
+from qcompile.runtime.options import ONE_THREAD, Runtime
+from qcompile.runtime.session import Feed, Session
 
 Shape = tuple[int, ...]
 
@@ -25,14 +27,13 @@ class Event:
     outputs: tuple[Shape, ...]
 
 
-def profile(model: Runnable, feed: Feed, *, optimize: bool = False, threads: int = 1) -> list[Event]:
+def profile(model: Runnable, feed: Feed, *, optimize: bool = False, runtime: Runtime = ONE_THREAD) -> list[Event]:
     """Every node that ran on the feed, bodies included, in order."""
     with tempfile.TemporaryDirectory() as folder:
         session = Session(
             model,
+            replace(runtime, prepack=False),  # a packed weight is missing from the profile
             optimize=optimize,
-            threads=threads,
-            config={"session.disable_prepacking": "1"},  # a packed weight is missing from the profile
             profile_prefix=Path(folder) / "profile",
         )
         session.run(feed)

@@ -9,6 +9,7 @@ from pathlib import Path
 import onnx
 import onnx_ir as ir
 
+from qcompile.runtime.options import ONE_THREAD, Runtime
 from qcompile.runtime.session import Session
 
 INTEGER_OPS = frozenset(
@@ -30,15 +31,15 @@ FLOAT_OPS = frozenset(
 
 def optimized_nodes(
     model: ir.Model,
+    runtime: Runtime = ONE_THREAD,
     *,
-    threads: int = 1,
     providers: Sequence[str] = ("CPUExecutionProvider",),
     config: Mapping[str, str] | None = None,
 ) -> list[onnx.NodeProto]:
     """Every node of the graph that such a session really runs, bodies included. Raises ModelError."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "optimized.onnx"
-        Session(model, threads=threads, providers=providers, config=config, optimized_path=path)
+        Session(model, runtime, providers=providers, config=config, optimized_path=path)
         proto = onnx.load_model(path, load_external_data=False)
     return list(_nodes(proto.graph))
 

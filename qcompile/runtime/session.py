@@ -11,7 +11,7 @@ import onnxruntime as ort
 
 from qcompile.errors import ModelError
 from qcompile.runtime.loadable import Runnable, loadable
-from qcompile.runtime.options import Runtime, one_line
+from qcompile.runtime.options import ONE_THREAD, Runtime, one_line
 
 Feed = Mapping[str, Any]
 """Input name -> array; a list of arrays where the input is a sequence, None where it is optional and absent."""
@@ -25,7 +25,7 @@ class Session:
     def __init__(
         self,
         model: Runnable,
-        runtime: Runtime = Runtime(),  # noqa: B008 (frozen)
+        runtime: Runtime = ONE_THREAD,
         *,
         optimize: bool = True,
         providers: Sequence[str] = ("CPUExecutionProvider",),
@@ -44,13 +44,16 @@ class Session:
         if profile_prefix is not None:
             options.enable_profiling = True
             options.profile_file_prefix = str(profile_prefix)
-        source, self._weights = loadable(model)  # the runtime reads them where they are as long as it lives
+        source = loadable(model)
+        self._weights = [ort.OrtValue.ortvalue_from_numpy(array) for array in source.weights.values()]
+        if source.folder is not None:
+            options.add_session_config_entry("session.model_external_initializers_file_folder_path", str(source.folder))
         available = [p for p in providers if p in ort.get_available_providers()]
         try:
-            if self._weights:
-                values = [ort.OrtValue.ortvalue_from_numpy(array) for array in self._weights.values()]
-                options.add_external_initializers(list(self._weights), values)
-            self._session = ort.InferenceSession(source, options, providers=[*available] or ["CPUExecutionProvider"])
+            options.add_external_initializers(list(source.weights), self._weights)
+            self._session = ort.InferenceSession(
+                source.graph, options, providers=[*available] or ["CPUExecutionProvider"]
+            )
         except Exception as error:  # the bindings raise a dozen unrelated types
             raise ModelError(f"onnxruntime refuses the model ({one_line(error)})") from error
         self.outputs = [o.name for o in self._session.get_outputs()]
@@ -68,7 +71,7 @@ class Session:
         return Path(self._session.end_profiling())
 
 
-def run_as_written(model: Runnable, feed: Feed, runtime: Runtime = Runtime()) -> list[np.ndarray]:  # noqa: B008
+def run_as_written(model: Runnable, feed: Feed, runtime: Runtime = ONE_THREAD) -> list[np.ndarray]:
     """Outputs with nothing optimised: the service that passes use to prove themselves."""
     return Session(model, runtime, optimize=False).run(feed)
 

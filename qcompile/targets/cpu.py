@@ -100,7 +100,7 @@ TABLE = {
     ),
     "MatMul": OpEntry(
         Role.WEIGHTED,
-        forms=_BOTH,
+        forms=(*_BOTH, Form.DYNAMIC),
         weight=1,
         weight_axis=lambda facts: 1,
         absorbs=_CLAMPS,

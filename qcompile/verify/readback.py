@@ -7,17 +7,17 @@ from collections.abc import Collection
 import onnx_ir as ir
 
 from qcompile.plan import Code, Plan, Reason
-from qcompile.runtime import FLOAT_OPS, INTEGER_OPS, optimized_nodes
+from qcompile.runtime import FLOAT_OPS, INTEGER_OPS, ONE_THREAD, Runtime, optimized_nodes
 from qcompile.targets import Target
 
 
-def surprises(model: ir.Model, plan: Plan, target: Target, threads: int = 1) -> list[tuple[str, Reason]]:
+def surprises(model: ir.Model, plan: Plan, target: Target, runtime: Runtime = ONE_THREAD) -> list[tuple[str, Reason]]:
     """(node, reason) for what the runtime does otherwise than planned.
 
     Loads the model in the target's session; raises ModelError if it is refused.
     """
     found: dict[str, Reason] = {}
-    ran = optimized_nodes(model, threads=threads, providers=target.providers, config=target.session_config)
+    ran = optimized_nodes(model, runtime, providers=target.providers, config=target.session_config)
     for node in ran:
         name = _origin(node.name, plan.nodes)
         if name is None:

@@ -14,7 +14,7 @@ import onnx_ir as ir
 
 from qcompile.errors import ModelError
 from qcompile.ir import constant, is_op
-from qcompile.runtime import Feed, Session
+from qcompile.runtime import ONE_THREAD, Feed, Runtime, Session
 
 ALLOWED_STEPS = 1
 ALLOWED_SHARE = 1e-3
@@ -42,15 +42,15 @@ class StepError:
         return self.steps <= ALLOWED_STEPS and (self.share <= ALLOWED_SHARE or self.op_type in TIES)
 
 
-def step_errors(reference: ir.Model, lowered: ir.Model, feed: Feed, threads: int = 1) -> list[StepError]:
+def step_errors(reference: ir.Model, lowered: ir.Model, feed: Feed, runtime: Runtime = ONE_THREAD) -> list[StepError]:
     """Compare every such value that both models have, by name, on one feed. Both models are changed: pass copies."""
     codes = {node.outputs[0].name: node.inputs[0] for node in reference.graph if is_op(node, "QuantizeLinear")}
     floats = {v.name: v for node in reference.graph for v in node.outputs if v.name in _float_results(lowered)}
-    actual = _values(lowered, {*codes, *floats}, feed, threads)
+    actual = _values(lowered, {*codes, *floats}, feed, runtime)
     if not actual:
         return []  # all integers lie in bodies
     _cut(reference, set(actual))
-    session = Session(reference, optimize=False, threads=threads)
+    session = Session(reference, runtime, optimize=False)
     given = {name: array for name, array in actual.items() if name in codes}
     expected = dict(zip(session.outputs, session.run({**feed, **given}), strict=True))
     errors = []
@@ -64,9 +64,9 @@ def step_errors(reference: ir.Model, lowered: ir.Model, feed: Feed, threads: int
     return errors
 
 
-def check_steps(reference: ir.Model, lowered: ir.Model, feed: Feed, threads: int = 1) -> None:
+def check_steps(reference: ir.Model, lowered: ir.Model, feed: Feed, runtime: Runtime = ONE_THREAD) -> None:
     """Raises ModelError, naming the worst value, if the lowered model parts from its reference by more than ties."""
-    broken = [e for e in step_errors(reference, lowered, feed, threads) if not e.is_within_contract]
+    broken = [e for e in step_errors(reference, lowered, feed, runtime) if not e.is_within_contract]
     if broken:
         worst = max(broken, key=lambda error: (error.steps, error.share))
         raise ModelError(
@@ -102,11 +102,11 @@ def _unit_op(node: ir.Node | None) -> str:
     return node.op_type if node is not None else "input"
 
 
-def _values(model: ir.Model, names: set[str | None], feed: Feed, threads: int) -> dict[str, np.ndarray]:
+def _values(model: ir.Model, names: set[str | None], feed: Feed, runtime: Runtime) -> dict[str, np.ndarray]:
     """The values of these names that the model makes."""
     found = [value for node in model.graph for value in node.outputs if value.name in names]
     model.graph.outputs.extend(value for value in found if not value.is_graph_output())
-    session = Session(model, threads=threads)
+    session = Session(model, runtime)
     results = dict(zip(session.outputs, session.run(feed), strict=True))
     return {value.name: results[value.name] for value in found if value.name}
 

@@ -19,8 +19,8 @@ import pytest
 
 import qcompile
 from qcompile import CompileResult, Context, Pass, PassResult, Pipeline, models
-from qcompile.errors import CalibrationError, RecipeError, TargetError
-from qcompile.ir import to_proto
+from qcompile.errors import CalibrationError, ModelError, RecipeError, TargetError
+from qcompile.ir import Source, to_proto
 from qcompile.passes.canonicalize import FoldBatchNorm
 from qcompile.plan import Code, sha256
 from qcompile.quant import OBSERVERS
@@ -47,7 +47,7 @@ def ops(model: ir.Model) -> Counter[str]:
 
 
 def graph_bytes(result: CompileResult) -> bytes:
-    return to_proto(result.model.clone()).SerializeToString(deterministic=True)
+    return bytes(to_proto(result.model.clone()).SerializeToString(deterministic=True))
 
 
 # The shipped models.
@@ -100,7 +100,11 @@ def test_interface_and_metadata_stay(name: str, compiled: Compiled) -> None:
     for said in ("producer_name", "producer_version", "domain", "model_version", "doc_string"):
         assert getattr(new, said) == getattr(old, said)
     assert result.plan is not None
-    added = {"qcompile.version": qcompile.__version__, "qcompile.plan.sha256": sha256(result.plan)}
+    added = {
+        "qcompile.version": qcompile.__version__,
+        "qcompile.plan.sha256": sha256(result.plan),
+        "qcompile.calibration": "data",
+    }
     assert {p.key: p.value for p in new.metadata_props} == {p.key: p.value for p in old.metadata_props} | added
 
 
@@ -307,7 +311,7 @@ def test_the_source_is_not_changed(
     before = conv_net.SerializeToString(deterministic=True)
     (tmp_path / "model.onnx").write_bytes(before)
     given = ir.from_proto(conv_net)
-    sources = {"proto": conv_net, "onnx_ir": given, "path": tmp_path / "model.onnx"}
+    sources: dict[str, Source] = {"proto": conv_net, "onnx_ir": given, "path": tmp_path / "model.onnx"}
     expected = ir.to_proto(given).SerializeToString(deterministic=True)
     qcompile.compile(sources[kind], calib=conv_feeds)
     assert conv_net.SerializeToString(deterministic=True) == before
@@ -315,9 +319,25 @@ def test_the_source_is_not_changed(
     assert (tmp_path / "model.onnx").read_bytes() == before
 
 
+def test_nodes_may_come_in_any_order(conv_net: onnx.ModelProto, conv_feeds: list[Feed]) -> None:
+    """As the runtime takes them."""
+    expected = graph_bytes(qcompile.compile(conv_net, calib=conv_feeds))
+    conv_net.graph.node.reverse()
+    assert graph_bytes(qcompile.compile(conv_net, calib=conv_feeds)) == expected
+
+
+def test_nan_in_a_weight_of_any_source(conv_net: onnx.ModelProto) -> None:
+    conv_net.graph.initializer[0].CopyFrom(
+        onnx.numpy_helper.from_array(np.full((8, 4, 3, 3), np.nan, np.float32), "w1")
+    )
+    for source in (conv_net, ir.from_proto(conv_net)):
+        with pytest.raises(ModelError, match=r"^NaN in weight 'w1' of the model; "):
+            qcompile.compile(source)
+
+
 def test_all_kinds_of_source_give_the_same(conv_net: onnx.ModelProto, conv_feeds: list[Feed], tmp_path: Path) -> None:
     onnx.save(conv_net, tmp_path / "model.onnx")
-    sources = [conv_net, ir.from_proto(conv_net), tmp_path / "model.onnx", str(tmp_path / "model.onnx")]
+    sources: list[Source] = [conv_net, ir.from_proto(conv_net), tmp_path / "model.onnx", str(tmp_path / "model.onnx")]
     assert len({graph_bytes(qcompile.compile(source, calib=conv_feeds)) for source in sources}) == 1
 
 

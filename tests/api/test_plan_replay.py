@@ -21,7 +21,7 @@ Compiled = Callable[..., CompileResult]
 
 
 def content(result: CompileResult) -> bytes:
-    return to_proto(result.model.clone()).SerializeToString(deterministic=True)
+    return bytes(to_proto(result.model.clone()).SerializeToString(deterministic=True))
 
 
 def saved(result: CompileResult, folder: Path) -> plan.Plan:

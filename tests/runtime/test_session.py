@@ -10,9 +10,9 @@ import onnx_ir as ir
 import pytest
 
 from qcompile.errors import ModelError
-from qcompile.ir import load_model, to_proto
+from qcompile.ir import graphs, load_model, to_proto
 from qcompile.runtime import Runnable, Session, profile, run_as_written
-from qcompile.runtime import session as session_module
+from qcompile.runtime import loadable as loadable_module
 
 WEIGHT = np.arange(12, dtype=np.float32).reshape(4, 3)
 FEED = {"x": np.ones((2, 4), np.float32)}
@@ -29,7 +29,7 @@ def model() -> ir.Model:
 
 def saved(model: ir.Model, folder: Path) -> Path:
     path = folder / "model.onnx"
-    ir.save(model, path, external_data="weights.bin")
+    ir.save(model, path, external_data="weights.bin", size_threshold_bytes=0)
     return path
 
 
@@ -51,9 +51,33 @@ def test_every_form(model: ir.Model, tmp_path: Path, form: str) -> None:
     np.testing.assert_array_equal(z, -y)
 
 
-def test_a_large_model_goes_through_a_file(model: ir.Model, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session_module, "_SERIALIZED_LIMIT", WEIGHT.nbytes)
-    np.testing.assert_array_equal(Session(model).run(FEED)[0], FEED["x"] @ WEIGHT)
+@pytest.mark.parametrize("form", ["model", "external weights"])
+@pytest.mark.parametrize("optimize", [True, False])
+def test_large_weights_stay_where_they_are(
+    form: str, optimize: bool, model: ir.Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loadable_module, "_BESIDE", WEIGHT.nbytes)
+    given = FORMS[form](model, tmp_path)
+    source = loadable_module.loadable(given)
+    assert WEIGHT.tobytes() not in bytes(source.graph)
+    assert (source.folder == tmp_path) == (form == "external weights") == ("w" not in source.weights)
+    np.testing.assert_array_equal(Session(given, optimize=optimize).run(FEED)[0], FEED["x"] @ WEIGHT)
+
+
+def test_weights_of_bodies_in_another_file(tmp_path: Path) -> None:
+    model = ir.from_onnx_text(
+        """<ir_version: 10, opset_import: ["": 21]> g (float[N,4] x, bool c) => (float[N,3] y) {
+          y = If (c) <
+            then_branch = a () => (float[N,3] u) <float[4,3] w = {0,1,2,3,4,5,6,7,8,9,10,11}> { u = MatMul(x, w) },
+            else_branch = b () => (float[N,3] v) <float[4,3] m = {0,1,2,3,4,5,6,7,8,9,10,11}> { n = MatMul(x, m)  v = Neg(n) }
+          >
+        }"""
+    )
+    loaded = load_model(saved(model, tmp_path))
+    assert all(isinstance(v.const_value, ir.ExternalTensor) for g in graphs(loaded) for v in g.initializers.values())
+    for taken, sign in ((True, 1), (False, -1)):
+        (y,) = Session(loaded).run({**FEED, "c": np.array(taken)})
+        np.testing.assert_array_equal(y, sign * (FEED["x"] @ WEIGHT))
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -67,22 +67,28 @@ def _header(stream: IO[bytes]) -> tuple[Form, bool]:
     return Form(dtype, shape), fortran
 
 
-def members(archive: zipfile.ZipFile, path: Path) -> dict[str, Member]:
-    """The arrays of an open archive by name, in its order."""
-    names = archive.namelist()
-    return {n.removesuffix(_SUFFIX): Member(archive.open(n), n.removesuffix(_SUFFIX), path) for n in names}
+@contextmanager
+def members(path: Path) -> Iterator[dict[str, Member]]:
+    """The arrays of an archive by name, in its order; closed afterwards, whatever happens."""
+    with zipfile.ZipFile(path) as archive, ExitStack() as streams:
+        yield {
+            name.removesuffix(_SUFFIX): Member(
+                streams.enter_context(archive.open(name)), name.removesuffix(_SUFFIX), path
+            )
+            for name in archive.namelist()
+        }
 
 
 def read_forms(path: Path) -> dict[str, Form]:
     """Type and shape of every array of an archive; no data is read."""
-    with readable(path), zipfile.ZipFile(path) as archive:
-        return {name: member.form for name, member in members(archive, path).items()}
+    with readable(path), members(path) as found:
+        return {name: member.form for name, member in found.items()}
 
 
 def read_arrays(path: Path) -> dict[str, np.ndarray]:
     """Every array of an archive. Raises CalibrationError where one is a pickle, damaged, or claims to be huge."""
-    with readable(path), zipfile.ZipFile(path) as archive:
-        return {name: member.read() for name, member in members(archive, path).items()}
+    with readable(path), members(path) as found:
+        return {name: member.read() for name, member in found.items()}
 
 
 def write_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:

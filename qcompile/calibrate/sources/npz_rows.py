@@ -11,8 +11,8 @@ What a row is depends on the rank that the model declares for the input:
 from __future__ import annotations
 
 import weakref
-import zipfile
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -28,10 +28,9 @@ class NpzRows:
     def __init__(self, path: Path, specs: Sequence[InputSpec]) -> None:
         self._path = path
         shapes = {spec.name: spec.shape for spec in specs}
-        with readable(path):
-            archive = zipfile.ZipFile(path)
-            weakref.finalize(self, archive.close)
-            found = members(archive, path)
+        with readable(path), ExitStack() as opened:
+            found = opened.enter_context(members(path))
+            weakref.finalize(self, opened.pop_all().close)
         self._cuts = {name: _Cut(name, member, shapes.get(name)) for name, member in found.items()}
         self._length = self._count()
 

@@ -17,6 +17,8 @@ class InputSpec(NamedTuple):
     name: str
     dtype: np.dtype
     shape: tuple[int | str | None, ...] | None
+    required: bool = True
+    """Whether every sample must hold it; a state that is carried from sample to sample need not be there."""
 
 
 class Shaped(Protocol):
@@ -40,12 +42,14 @@ def input_specs(model: ir.Model) -> list[InputSpec]:
 
     Raises ModelError for an input that is no tensor of a known type.
     """
-    return [_spec(value) for value in model.graph.inputs if value.name not in model.graph.initializers]
+    return [value_spec(value) for value in model.graph.inputs if value.name not in model.graph.initializers]
 
 
-def _spec(value: ir.Value) -> InputSpec:
+def value_spec(value: ir.Value) -> InputSpec:
+    """Name, type and shape of an input or output. Raises ModelError where it is no tensor of a known type."""
     if not isinstance(value.type, ir.TensorType):
-        raise ModelError(f"unusable input {value.name!r} (not a tensor: {value.type}); export the model with tensors")
+        kind = "input" if value.is_graph_input() else "output"
+        raise ModelError(f"unusable {kind} {value.name!r} (not a tensor: {value.type}); export the model with tensors")
     shape = value.shape
     dims = None if shape is None else tuple(_dimension(d) for d in shape)
     return InputSpec(value.name or "", value.type.dtype.numpy(), dims)
@@ -58,20 +62,25 @@ def check(specs: Sequence[InputSpec], arrays: Mapping[str, Shaped], where: str) 
     """
     wanted = [spec.name for spec in specs]
     for spec in specs:
-        if spec.name not in arrays:
+        if spec.required and spec.name not in arrays:
             raise CalibrationError(f"no array for input {spec.name!r} in {where} (it holds {_listed(arrays)})")
     for name in arrays:
         if name not in wanted:
             raise CalibrationError(f"unknown array {name!r} in {where} (the model's inputs: {_listed(wanted)})")
     for spec in specs:
-        _check_one(spec, arrays[spec.name], where)
+        if spec.name in arrays:
+            _check_one(spec, arrays[spec.name], where)
 
 
 def fit(specs: Sequence[InputSpec], arrays: Mapping[str, np.ndarray], where: str) -> dict[str, np.ndarray]:
     """The sample as the model takes it: checked, cast where that is safe, in the order of the inputs."""
     check(specs, arrays, where)
     with np.errstate(over="ignore"):  # an infinity is reported by who observes it, with tensor and sample
-        return {spec.name: np.asarray(arrays[spec.name], dtype=spec.dtype, order="C") for spec in specs}
+        return {
+            spec.name: np.asarray(arrays[spec.name], dtype=spec.dtype, order="C")
+            for spec in specs
+            if spec.name in arrays
+        }
 
 
 def _check_one(spec: InputSpec, array: Shaped, where: str) -> None:
@@ -115,7 +124,7 @@ def _listed(names: Iterable[str]) -> str:
 
 
 def _dimension(dim: int | ir.SymbolicDim) -> int | str | None:
-    """A declared dimension; some exporters write -1 where it is open."""
+    """A declared dimension; some exporters write -1 where it is open, or give all open ones the name `?`."""
     if isinstance(dim, int):
         return dim if dim >= 0 else None
-    return dim.value
+    return dim.value if dim.value != "?" else None
