@@ -158,7 +158,7 @@ class _Conversion:
         readers = [(node, index) for node, index in value.uses() if node not in self.kept]
         if len(readers) == len(value.uses()) and value not in self.model.graph.outputs:
             value.const_value = ir.tensor(array, name=value.name)
-            value.dtype = ir.DataType.FLOAT
+            value.type = _float32()
         elif readers:
             assert isinstance(value.graph, ir.Graph)
             _redirect(readers, self.names.initializer(value.graph, f"{value.name}_float32", array))
@@ -169,7 +169,7 @@ class _Conversion:
         bodies_inputs = [value for body in bodies(node) for value in body.inputs]
         changed = [value for value in (*node.outputs, *bodies_inputs) if _is_other(value)]
         for value in changed:
-            value.dtype = ir.DataType.FLOAT
+            value.type = _float32()
         for name in _TYPE_ATTRIBUTES:
             if attribute(node, name) in _OTHERS:
                 node.attributes[name] = ir.AttrInt64(name, ir.DataType.FLOAT)
@@ -214,8 +214,13 @@ class _Conversion:
         """A new Cast, which is in no graph yet."""
         cast = ir.node("Cast", [value], {"to": dtype}, name=self.names.node(f"{value.name}_cast"))
         made = cast.outputs[0]
-        made.name, made.dtype, made.shape = wish and self.names.value(wish), dtype, value.shape
+        made.name, made.type, made.shape = wish and self.names.value(wish), ir.TensorType(dtype), value.shape
         return cast
+
+
+def _float32() -> ir.TensorType:
+    """A type of its own: setting the `dtype` of a value would change that of the models it was cloned from."""
+    return ir.TensorType(ir.DataType.FLOAT)
 
 
 def _redirect(readers: Iterable[tuple[ir.Node, int]], value: ir.Value) -> None:

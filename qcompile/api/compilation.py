@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import gc
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -38,13 +39,13 @@ from qcompile.decide import (
     unseen,
 )
 from qcompile.errors import PlanError, TargetError
-from qcompile.ir import Source, lowest_runtime, nodes, quantized_form, to_proto, weight_bytes
+from qcompile.ir import Source, has_external_data, lowest_runtime, nodes, quantized_form, saved_size, weight_bytes
 from qcompile.pipeline import Context, Feed, Hook, Pipeline, Trace, VerifyEach
 from qcompile.plan import Plan, Reason, sha256
 from qcompile.quant import OutputFidelity
 from qcompile.runtime import Runtime, Session, profile, run_as_written
 from qcompile.targets import Target, find_target
-from qcompile.verify import check_finite, check_runnable, check_steps, compare, multiply_adds, surprises
+from qcompile.verify import Reference, check_finite, check_runnable, check_steps, multiply_adds, surprises
 
 Progress = Callable[[str, int, int | None], None]
 
@@ -185,6 +186,7 @@ class _Compilation:
             target=request.target, feed=self.feed, run=partial(run_as_written, runtime=request.runtime)
         )
         self.trace = Trace()
+        self.reference: Reference | None = None
 
     def run(self) -> CompileResult:
         hooks = [*self.request.hooks]
@@ -233,33 +235,41 @@ class _Compilation:
         if missing:
             placement = self._place(missing)
 
-        def best(where: Placement) -> tuple[Plan, float]:
-            plans = candidate_plans(self.model, where, known, seen, request.target, request.emitted_format())
-            return choose(plans, self._sqnr_db)
+        def plans(where: Placement) -> Iterator[Plan]:
+            return candidate_plans(self.model, where, known, seen, request.target, request.emitted_format())
 
-        plan, sqnr_db = best(placement)
+        plan, sqnr_db = choose(plans(placement), self._sqnr_db)
         for kept_float in relaxations(placement, plan, seen) if sqnr_db < AIM_DB else []:
-            relaxed, relaxed_db = best(self._place(missing | kept_float))
+            alike = (p for p in plans(self._place(missing | kept_float)) if p.notes == plan.notes)
+            relaxed, relaxed_db = choose(alike, self._sqnr_db)
             if relaxed_db >= sqnr_db + WORTH_DB:
                 plan, sqnr_db = relaxed, relaxed_db
         return replace(plan, notes=plan.notes | {"calibration": request.calibration})
 
     def _sqnr_db(self, plan: Plan) -> float:
         """SQNR of the lowest output under a plan, on held-back samples."""
+        self._collect()
         context = replace(self.context, plan=plan)
         stages = self.request.pipeline.stage("repair", "quantize", "lower")
         candidate, _ = stages.run(self.model.clone(), context)
         return min(output.sqnr_db for output in self._fidelity(candidate))
 
+    def _collect(self) -> None:
+        """Free the weights of earlier candidates: a graph is a cycle of references, and would keep them for a while."""
+        if weight_bytes(self.source.model) >= LARGE:
+            gc.collect()
+
     def _fidelity(self, candidate: ir.Model) -> tuple[OutputFidelity, ...]:
         runtime = self.request.runtime
-        reference = Session(self.source.model, runtime)
-        return compare(reference, Session(candidate, runtime), self.held_back, self.progress)
+        if self.reference is None:
+            self.reference = Reference(Session(self.source.model, runtime), self.held_back)
+        return self.reference.compare(Session(candidate, runtime), self.progress)
 
     def _verified(self, canonical: ir.Model, reference: ir.Model, plan: Plan) -> CompileResult:
         """The result, once the runtime has loaded it, run it and come near enough to its reference."""
         runtime, target = self.request.runtime, self.request.target
         self.progress("verify", 0, None)
+        self._collect()
         if plan.format == "qoperator":
             check_steps(reference, self.model.clone(), self.feed, runtime)
         fidelity = self._fidelity(self.model)
@@ -272,7 +282,7 @@ class _Compilation:
                 "qcompile.calibration": plan.notes.get("calibration", self.request.calibration),
             }
         )
-        proto = to_proto(self.model)
+        external = has_external_data(self.source.model)
         return CompileResult(
             status="compiled",
             model=self.model,
@@ -283,7 +293,8 @@ class _Compilation:
             samples=self.samples,
             held_back=len(self.held_back),
             size_before=self.source.size,
-            size_after=proto.ByteSize(),
+            size_after=saved_size(self.model, external=external),
+            external_data=external,
             requires=lowest_runtime(self.model),
             exact_on=target.exact_on,
         )

@@ -43,6 +43,8 @@ class CompileResult:
     warnings: tuple[str, ...] = ()
     requires: str = ""
     exact_on: tuple[str, ...] = ()
+    external_data: bool = False
+    """Whether the source has weights in other files, and the result will have them so."""
     original: Callable[[], bytes] | None = None
     """Gives the bytes of the source where nothing was to be done: they are copied."""
 
@@ -61,4 +63,4 @@ class CompileResult:
         if self.original is not None:
             write_bytes(Path(path), self.original())
         else:
-            save_model(self.model, path)
+            save_model(self.model, path, external=self.external_data)

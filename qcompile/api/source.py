@@ -8,7 +8,7 @@ from pathlib import Path
 import onnx
 import onnx_ir as ir
 
-from qcompile.ir import Source, load_model, to_proto
+from qcompile.ir import Source, graphs, load_model, to_proto
 
 
 @dataclass(frozen=True)
@@ -36,5 +36,5 @@ def open_source(source: Source) -> OpenedSource:
 
 
 def _external_size(model: ir.Model) -> int:
-    tensors = (v.const_value for v in model.graph.initializers.values())
+    tensors = (value.const_value for graph in graphs(model) for value in graph.initializers.values())
     return sum(t.nbytes for t in tensors if isinstance(t, ir.ExternalTensor))

@@ -18,11 +18,12 @@ from qcompile.ir.graphs import (
     sole_consumer,
     static_shape,
 )
+from qcompile.ir.light import without_weights
 from qcompile.ir.load import Source, load_model
 from qcompile.ir.names import Names
 from qcompile.ir.opset import CONTRIB, MINIMUM_OPSET, declare, lowest_runtime, opset
 from qcompile.ir.quantized import quantized_form
-from qcompile.ir.save import has_external_data, save_model, to_proto, weight_bytes, write_bytes
+from qcompile.ir.save import has_external_data, save_model, saved_size, to_proto, weight_bytes, write_bytes
 
 __all__ = [
     "CONTRIB",
@@ -47,10 +48,12 @@ __all__ = [
     "remove_dead",
     "replace_value",
     "save_model",
+    "saved_size",
     "scalar_constant",
     "sole_consumer",
     "static_shape",
     "to_proto",
     "weight_bytes",
+    "without_weights",
     "write_bytes",
 ]

@@ -52,8 +52,8 @@ def load_model(source: Source) -> ir.Model:
 def _sort(model: ir.Model, name: str) -> None:
     """The runtime takes nodes in any order, all that follows wants makers before readers."""
     try:
-        for part in (model.graph, *model.functions.values()):
-            part.sort()
+        for graph in (model.graph, *(function.graph for function in model.functions.values())):
+            graph.sort()
     except ValueError as error:
         raise ModelError(f"cycle in {name} (a value is made of itself); export the model again") from error
 

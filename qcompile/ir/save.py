@@ -14,6 +14,7 @@ import onnx_ir as ir
 
 from qcompile.errors import OutputError
 from qcompile.ir.graphs import graphs
+from qcompile.ir.light import without_weights
 from qcompile.ir.opset import declare
 
 INLINE_LIMIT = 2**31 - 2**20
@@ -44,18 +45,31 @@ def _graph_protos(graph: onnx.GraphProto) -> Iterator[onnx.GraphProto]:
                 yield from _graph_protos(body)
 
 
-def save_model(model: ir.Model, path: str | Path) -> None:
-    """Write the model to `path`; weights go to a file beside it where the model had external data or exceeds 2 GiB.
+def save_model(model: ir.Model, path: str | Path, *, external: bool = False) -> None:
+    """Write the model to `path`; weights go to a file beside it where they must, or are `external`.
+
+    They must where any of them is external data, or they exceed 2 GiB.
 
     The file appears whole or not at all. External data gets a name made from its content, so that an interrupted
     write never leaves the old model with new weights. Raises OutputError in one line.
     """
     path = Path(path)
     with _said(path):
-        if weight_bytes(model) > INLINE_LIMIT or has_external_data(model):
+        if external or _must_be_external(model):
             _save_with_data(model, path)
         else:
             write_bytes(path, to_proto(model).SerializeToString(deterministic=True))
+
+
+def _must_be_external(model: ir.Model) -> bool:
+    return weight_bytes(model) > INLINE_LIMIT or has_external_data(model)
+
+
+def saved_size(model: ir.Model, *, external: bool = False) -> int:
+    """Bytes that `save_model` would write; but for headers and padding where weights are external."""
+    if external or _must_be_external(model):
+        return to_proto(without_weights(model)).ByteSize() + weight_bytes(model)
+    return to_proto(model).ByteSize()
 
 
 def write_bytes(path: Path, content: bytes) -> None:

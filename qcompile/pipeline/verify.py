@@ -7,7 +7,7 @@ import onnx
 import onnx_ir as ir
 
 from qcompile.errors import ModelError
-from qcompile.ir import graphs, to_proto
+from qcompile.ir import graphs, to_proto, without_weights
 from qcompile.pipeline.context import Context
 from qcompile.pipeline.passes import Pass, Preserves
 
@@ -57,7 +57,7 @@ def _check_sound(step: Pass, model: ir.Model) -> None:
                 raise ModelError(f"pass {step.name} left node name {name!r} empty or twice")
             seen.add(name)
     try:
-        onnx.checker.check_model(to_proto(model))
+        onnx.checker.check_model(to_proto(without_weights(model)))
     except onnx.checker.ValidationError as error:
         raise ModelError(f"pass {step.name} left an invalid model ({str(error).splitlines()[0]})") from error
 

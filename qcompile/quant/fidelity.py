@@ -101,10 +101,11 @@ class _Output:
             self.broken |= not np.array_equal(wanted[~finite], got[~finite], equal_nan=True)
             wanted, got = wanted[finite], got[finite]
         error = got - wanted
-        self.signal += float(wanted @ wanted)
-        self.energy += float(got @ got)
-        self.product += float(wanted @ got)
-        self.noise += float(error @ error)
+        # sums of products, not BLAS: its threads would spin on every small output
+        self.signal += float((wanted * wanted).sum())
+        self.energy += float((got * got).sum())
+        self.product += float((wanted * got).sum())
+        self.noise += float((error * error).sum())
         self.max_abs = max(self.max_abs, float(np.abs(error).max(initial=0.0)))
 
     def result(self) -> OutputFidelity:

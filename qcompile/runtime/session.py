@@ -51,6 +51,8 @@ class Session:
         available = [p for p in providers if p in ort.get_available_providers()]
         try:
             options.add_external_initializers(list(source.weights), self._weights)
+            for name, value in zip(source.weights, self._weights, strict=True) if not optimize else ():
+                options.add_initializer(name, value)  # used in place, which optimisations, such as a transposition, bar
             self._session = ort.InferenceSession(
                 source.graph, options, providers=[*available] or ["CPUExecutionProvider"]
             )

@@ -62,10 +62,10 @@ def test_a_double_model(check_nodes: CheckNodes) -> None:
 
 
 def test_types_in_attributes(check_nodes: CheckNodes) -> None:
-    interface = "(int64[1] n) => (float16[3] y)"
-    before = """e = EyeLike <dtype = 10> (square) c = ConstantOfShape <value = float16[1] {2}> (n) y = MatMul(e, c)"""
+    interface = "(int64[1] n) => (double[3] y)"
+    before = "e = EyeLike <dtype = 11> (square) c = ConstantOfShape <value = double[1] {2}> (n) y = MatMul(e, c)"
     after = f"""e = EyeLike <dtype = 1> (square) c = ConstantOfShape <value = float[1] {{2}}> (n)
-                y_float32 = MatMul(e, c) {leave("y", 10)}"""
+                y_float32 = MatMul(e, c) {leave("y", 11)}"""
     square = np.zeros((3, 3), np.int64)
     check_nodes(ComputeInFloat32(), interface, before, after, feed={"n": np.array([3])}, square=square)
 
@@ -114,7 +114,7 @@ def test_doubles_made_of_sizes_meet_data(check_nodes: CheckNodes) -> None:
 @pytest.mark.parametrize(("name", "dtype"), [("bfloat16", ml_dtypes.bfloat16), ("double", np.float64)])
 def test_what_the_runtime_has_no_kernels_for(name: str, dtype: type) -> None:
     number = ir.DataType.from_numpy(np.dtype(dtype))
-    weight = RNG.normal(size=(3, 2, 2, 2)).astype(dtype)
+    weight: np.ndarray = RNG.normal(size=(3, 2, 2, 2)).astype(dtype)
     model = ir.from_onnx_text(
         HEADER.replace("21", "22") + f"g (float[1,2,4,4] x) => (float[1,3,3,3] z) <{name}[3,2,2,2] w>"
         f" {{ a = Cast <to = {int(number)}> (x) b = Conv(a, w) z = Cast <to = 1> (b) }}",
@@ -162,3 +162,10 @@ def test_it_stays_and_says_why(text: str, where: str, why: str) -> None:
 
 def test_a_float32_model_is_left_alone(check_nodes: CheckNodes) -> None:
     check_nodes(ComputeInFloat32(), "(float[2] x) => (int64[2] z)", "y = Relu(x) z = Cast <to = 7> (y)", None)
+
+
+def test_a_model_that_was_cloned_stays_as_it_is() -> None:
+    model = ir.from_onnx_text(HEADER + "g (float16[2] x) => (float16[2] y) <float16[2] h> { h = Relu(x) y = Exp(h) }")
+    before = ir.to_onnx_text(model)
+    assert ComputeInFloat32().run(model.clone(), Context()).changes
+    assert ir.to_onnx_text(model) == before

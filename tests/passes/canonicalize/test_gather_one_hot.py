@@ -50,19 +50,19 @@ def test_the_place_of_a_maximum_lies_in_the_table(check_nodes: CheckNodes) -> No
 
 
 @pytest.mark.parametrize(
-    ("interface", "before"),
+    ("size", "more", "after", "before"),
     [
-        (INDICES, "h = OneHot(i, depth, others) y = MatMul(h, table)"),
-        ("(int64[5] i) => (float[2,5,4] y)", "h = OneHot(i, depth, ends) y = MatMul(h, tables)"),
-        ("(int64[3] i) => (float[3,4] y)", "h = OneHot <axis = 0> (i, depth, ends) y = MatMul(h, table)"),
-        ("(int64[5] i, float[3,4] table) => (float[5,4] y)", "h = OneHot(i, depth, ends) y = MatMul(h, table)"),
-        ("(int64[5] i, int64 depth) => (float[5,4] y)", "h = OneHot(i, depth, ends) y = MatMul(h, table)"),
+        ((2, 5), "", "2,5,4", "h = OneHot(i, depth, others) y = MatMul(h, table)"),
+        ((5,), "", "2,5,4", "h = OneHot(i, depth, ends) y = MatMul(h, tables)"),
+        ((3,), "", "3,4", "h = OneHot <axis = 0> (i, depth, ends) y = MatMul(h, table)"),
+        ((5,), ", float[3,4] table", "5,4", "h = OneHot(i, depth, ends) y = MatMul(h, table)"),
+        ((5,), ", int64 depth", "5,4", "h = OneHot(i, depth, ends) y = MatMul(h, table)"),
     ],
     ids=["plus-minus", "batch", "first-axis", "table-input", "depth-input"],
 )
-def test_it_stays(check_nodes: CheckNodes, interface: str, before: str) -> None:
-    size = next(size for size in ((2, 5), (5,), (3,)) if f"{list(size)} i".replace(" ", "", len(size) - 1) in interface)
-    feed = {"i": np.resize([0, 2, 1], size)} | {n: ARRAYS[n] for n in ("table", "depth") if f" {n})" in interface}
+def test_it_stays(check_nodes: CheckNodes, size: tuple[int, ...], more: str, after: str, before: str) -> None:
+    interface = f"(int64[{','.join(map(str, size))}] i{more}) => (float[{after}] y)"
+    feed = {"i": np.resize([0, 2, 1], size)} | {name: ARRAYS[name] for name in ("table", "depth") if name in more}
     assert not check_nodes(GatherOneHot(), interface, before, None, feed=feed, **ARRAYS).declined
 
 
