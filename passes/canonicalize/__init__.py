@@ -21,6 +21,7 @@ from qcompile.passes.canonicalize.merge_slices import MergeSlices
 from qcompile.passes.canonicalize.merge_transposes import MergeTransposes
 from qcompile.passes.canonicalize.name_nodes import NameNodes
 from qcompile.passes.canonicalize.normalize_clip import NormalizeClip
+from qcompile.passes.canonicalize.normalize_rms_norm import NormalizeRmsNorm
 from qcompile.passes.canonicalize.normalize_slices import NormalizeSlices
 from qcompile.passes.canonicalize.normalize_split import NormalizeSplit
 from qcompile.passes.canonicalize.raise_opset import RaiseOpset
@@ -54,6 +55,7 @@ __all__ = [
     "MergeTransposes",
     "NameNodes",
     "NormalizeClip",
+    "NormalizeRmsNorm",
     "NormalizeSlices",
     "NormalizeSplit",
     "RaiseOpset",

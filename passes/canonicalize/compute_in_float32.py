@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -126,23 +126,29 @@ def _from_sizes(model: ir.Model) -> set[ir.Node]:
     return found
 
 
+def _last_casts(model: ir.Model) -> set[ir.Node]:
+    """Nodes that give an output its type and do no more."""
+    made = {value.producer() for value in model.graph.outputs if not value.uses()}
+    return {node for node in made if node is not None and is_op(node, "Cast")}
+
+
 class _Conversion:
     """The work on one model in which nothing stands in the way."""
 
     def __init__(self, model: ir.Model) -> None:
         self.model, self.names = model, Names(model)
-        self.kept = _from_sizes(model)
+        self.kept = _from_sizes(model) | _last_casts(model)
         self.narrowed: dict[ir.Value, ir.Value] = {}
 
     def run(self) -> int:
         graph = self.model.graph
         outputs = {value: value.dtype for value in graph.outputs if value.dtype in _OTHERS}
-        inputs = [value for value in graph.inputs if _is_other(value) and value.uses()]
+        inputs = {value: _readers(value) for value in graph.inputs if _is_other(value) and _readers(value)}
         work = [node for node in nodes(self.model) if node not in self.kept]
         changes = sum([self._convert_constant(value) for value in self._initializers()])
         changes += sum([self._convert_node(node) for node in work])
-        for value in inputs:
-            self._cast_input(value)
+        for value, readers in inputs.items():
+            self._cast_input(value, readers)
         for value, dtype in outputs.items():
             if dtype is not None and value.producer() is not None and value.producer() not in self.kept:
                 self._cast_output(value, dtype)
@@ -193,8 +199,8 @@ class _Conversion:
             self.narrowed[value] = cast.outputs[0]
         return self.narrowed[value]
 
-    def _cast_input(self, value: ir.Value) -> None:
-        readers, graph = list(value.uses()), self.model.graph
+    def _cast_input(self, value: ir.Value, readers: _Readers) -> None:
+        graph = self.model.graph
         cast = self._cast(value, f"{value.name}_float32", ir.DataType.FLOAT)
         graph.insert_before(graph[0], cast)
         _redirect(readers, cast.outputs[0])
@@ -223,6 +229,14 @@ def _float32() -> ir.TensorType:
     return ir.TensorType(ir.DataType.FLOAT)
 
 
-def _redirect(readers: Iterable[tuple[ir.Node, int]], value: ir.Value) -> None:
+_Readers = list[tuple[ir.Node, int]]
+
+
+def _readers(value: ir.Value) -> _Readers:
+    """What reads an input and needs it in float32: all but Casts."""
+    return [(node, index) for node, index in value.uses() if not is_op(node, "Cast")]
+
+
+def _redirect(readers: _Readers, value: ir.Value) -> None:
     for node, index in readers:
         node.replace_input_with(index, value)

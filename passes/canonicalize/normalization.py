@@ -60,12 +60,11 @@ def normalization(variance: ir.Node, fits: Fits) -> Normalization | None:
     """The normalization whose variance this ReduceMean takes, with as much scale and bias as fits; None if none."""
     centred = {_centred(deviation) for deviation in _factors_of_square(variance.inputs[0])}
     pair = centred.pop() if len(centred) == 1 else None
-    root = _root(variance.outputs[0]) if pair and reduced_axes(variance, pair[0]) == pair[1] else None
+    root = root_of(variance.outputs[0]) if pair and reduced_axes(variance, pair[0]) == pair[1] else None
     if pair is None or root is None:
         return None
-    epsilon, value, is_inverse = root
-    begun = Normalization(*pair, epsilon, value)
-    scaled = _multiplied(begun, fits) if is_inverse else _divided(begun)
+    begun = Normalization(*pair, root.epsilon, root.value)
+    scaled = _multiplied(begun, fits) if root.is_inverse else _divided(begun)
     return None if scaled is None else _with_vectors(scaled, fits)
 
 
@@ -101,22 +100,30 @@ def _mean_axes(mean: ir.Value | None, x: ir.Value | None) -> tuple[int, ...] | N
     return reduced_axes(node, x) if node and x is not None and node.inputs[0] is x else None
 
 
-def _root(variance: ir.Value) -> tuple[float, ir.Value, bool] | None:
-    """(epsilon, value, whether it is the inverse) of sqrt(variance + epsilon) or its inverse."""
+@dataclass(frozen=True)
+class Root:
+    """`value` = sqrt(variance + epsilon), or its inverse; `power` is the Sqrt or Pow that takes the root."""
+
+    epsilon: float
+    power: ir.Node
+    value: ir.Value
+    is_inverse: bool
+
+
+def root_of(variance: ir.Value) -> Root | None:
+    """The root of a variance and an epsilon, if nothing else is made of the variance."""
     add = read_by(variance, "Add")
     epsilon = single_number(other_operand(add, variance), variance) if add else None
     power = read_by(add.outputs[0], "Sqrt", "Pow") if add else None
     if epsilon is None or power is None:
         return None
     root, exponent = power.outputs[0], 0.5 if is_op(power, "Sqrt") else scalar_constant(power.inputs[1])
-    if exponent == -0.5:
-        return epsilon, root, True
-    if exponent != 0.5:
+    if exponent not in (0.5, -0.5):
         return None
     inverse = sole_consumer(root)
-    if inverse is not None and _is_reciprocal(inverse):
-        return epsilon, inverse.outputs[0], True
-    return epsilon, root, False
+    if exponent == 0.5 and inverse is not None and _is_reciprocal(inverse):
+        return Root(epsilon, power, inverse.outputs[0], True)
+    return Root(epsilon, power, root, exponent < 0)
 
 
 def _is_reciprocal(node: ir.Node) -> bool:

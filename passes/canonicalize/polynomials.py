@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
+from itertools import zip_longest
 
 import onnx_ir as ir
-from numpy.polynomial import Polynomial
 
 from qcompile.ir import constant, is_op, rank, scalar_constant, sole_consumer
 
@@ -16,12 +17,16 @@ _DEPTH = 7
 _CUBE = 3
 
 
-def polynomial(value: ir.Value | None, x: ir.Value, depth: int = _DEPTH) -> Polynomial | None:
+Coefficients = tuple[float, ...]
+"""Of a polynomial, the constant first; the last is not 0, unless it is the only one. (numpy's are too slow here.)"""
+
+
+def polynomial(value: ir.Value | None, x: ir.Value, depth: int = _DEPTH) -> Coefficients | None:
     """The value as a polynomial in x with constant coefficients, at most of degree 3; None if it is none."""
     if value is x:
-        return Polynomial([0.0, 1.0])
+        return (0.0, 1.0)
     if (number := single_number(value, x)) is not None:
-        return Polynomial([number])
+        return (number,)
     node = value.producer() if value is not None else None
     if depth == 0 or node is None or not is_op(node, "Add", "Sub", "Mul", "Div", "Neg", "Pow"):
         return None
@@ -32,32 +37,58 @@ def polynomial(value: ir.Value | None, x: ir.Value, depth: int = _DEPTH) -> Poly
             return None
         parts.append(part)
     result = _combine(node.op_type, parts)
-    return result if result is not None and result.degree() <= _CUBE else None
+    return result if result is not None and len(result) <= _CUBE + 1 else None
 
 
-def _combine(op_type: str, parts: list[Polynomial]) -> Polynomial | None:
+def _combine(op_type: str, parts: Sequence[Coefficients]) -> Coefficients | None:
     left, right = parts[0], parts[-1]
-    number = right.coef[0] if right.degree() == 0 else None
+    number = right[0] if len(right) == 1 else None
     match op_type:
         case "Add":
-            return left + right
+            return plus(left, right)
         case "Sub":
-            return left - right
+            return plus(left, times(right, (-1.0,)))
         case "Mul":
-            return left * right
+            return times(left, right)
         case "Neg":
-            return -left
+            return times(left, (-1.0,))
         case "Div":
-            return left / number if number else None
-    return left ** int(number) if number in (1, 2, _CUBE) else None
+            return times(left, (1 / number,)) if number else None
+    return reduce(times, [left] * int(number)) if number in (1, 2, _CUBE) else None
 
 
-def is_polynomial(found: Polynomial | None, *coefficients: float, like: ir.Value) -> bool:
-    """Whether the coefficients, constant one first, are these as closely as the value's type can tell."""
+def plus(left: Coefficients, right: Coefficients) -> Coefficients:
+    """The sum of two polynomials."""
+    return _trimmed([a + b for a, b in zip_longest(left, right, fillvalue=0.0)])
+
+
+def times(left: Coefficients, right: Coefficients) -> Coefficients:
+    """The product of two polynomials."""
+    result = [0.0] * (len(left) + len(right) - 1)
+    for i, a in enumerate(left):
+        for j, b in enumerate(right):
+            result[i + j] += a * b
+    return _trimmed(result)
+
+
+def _trimmed(coefficients: list[float]) -> Coefficients:
+    while len(coefficients) > 1 and coefficients[-1] == 0:
+        coefficients.pop()
+    return tuple(coefficients)
+
+
+def slope(value: ir.Value, x: ir.Value) -> float | None:
+    """The number that x is multiplied with to give the value; None if it is something else."""
+    found = polynomial(value, x)
+    return found[1] if found is not None and len(found) == 2 and found[0] == 0 else None
+
+
+def is_polynomial(found: Coefficients | None, *wanted: float, like: ir.Value) -> bool:
+    """Whether the coefficients are these as closely as the value's type can tell."""
     return (
         found is not None
-        and len(found.trim().coef) == len(coefficients)
-        and all(near(float(got), wanted, like) for got, wanted in zip(found.trim().coef, coefficients, strict=True))
+        and len(found) == len(wanted)
+        and all(near(one, other, like) for one, other in zip(found, wanted, strict=True))
     )
 
 

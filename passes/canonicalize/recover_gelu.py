@@ -9,7 +9,15 @@ import onnx_ir as ir
 
 from qcompile.ir import CONTRIB, Names
 from qcompile.passes.canonicalize.node_pass import NodePass, Outcome
-from qcompile.passes.canonicalize.polynomials import Gated, affine_sources, gated, is_polynomial, near, polynomial
+from qcompile.passes.canonicalize.polynomials import (
+    Gated,
+    affine_sources,
+    gated,
+    is_polynomial,
+    near,
+    polynomial,
+    slope,
+)
 from qcompile.passes.canonicalize.replacing import become, why_kept
 
 _INNER = {
@@ -70,10 +78,8 @@ def _argument(function: ir.Node, state: Gated) -> ir.Value | None:
     if state.factor is None:
         return None
     for x in affine_sources(state.factor):
-        times = polynomial(state.factor, x)
-        if times is None or times.degree() != 1 or times.coef[0] != 0:
-            continue
-        halves = all(near(part * times.coef[1], 0.5, x) for part in (state.scale, state.shift))
+        part = slope(state.factor, x)
+        halves = part and all(near(part * number, 0.5, x) for number in (state.scale, state.shift))
         if halves and is_polynomial(polynomial(function.inputs[0], x), *_INNER[function.op_type], like=x):
             return x
     return None

@@ -6,11 +6,21 @@ import math
 from dataclasses import dataclass
 
 import onnx_ir as ir
-from numpy.polynomial import Polynomial
 
 from qcompile.ir import Names, attribute, is_op, scalar_constant
 from qcompile.passes.canonicalize.node_pass import NodePass, Outcome
-from qcompile.passes.canonicalize.polynomials import Gated, affine_sources, gated, is_polynomial, near, polynomial
+from qcompile.passes.canonicalize.polynomials import (
+    Coefficients,
+    Gated,
+    affine_sources,
+    gated,
+    is_polynomial,
+    near,
+    plus,
+    polynomial,
+    slope,
+    times,
+)
 from qcompile.passes.canonicalize.replacing import become, why_kept
 
 
@@ -52,22 +62,25 @@ class RecoverHardSwish(NodePass):
 
 @dataclass(frozen=True)
 class _Limit:
-    """`slope * data + offset`, limited to low..high."""
+    """`factor * data + offset`, limited to low..high; `line` is (offset, factor)."""
 
     data: ir.Value
     low: float
     high: float
-    line: Polynomial
+    line: Coefficients
 
     def reaches_one(self, scale: float, shift: float, x: ir.Value) -> bool:
         """Whether the limits become 0 and 1."""
         low, high = (bound * scale + shift for bound in (self.low, self.high))
         return near(low, 0, x) and near(high, 1, x)
 
-    def over(self, x: ir.Value, scale: float, shift: float) -> Polynomial | None:
+    def over(self, x: ir.Value, scale: float, shift: float) -> Coefficients | None:
         """The line, scaled and shifted as its result is, in terms of x."""
         inner = polynomial(self.data, x)
-        return None if inner is None else self.line(inner) * scale + shift
+        if inner is None:
+            return None
+        offset, factor = self.line
+        return plus(times(inner, (factor * scale,)), (offset * scale + shift,))
 
 
 @dataclass(frozen=True)
@@ -95,22 +108,19 @@ def _limit(node: ir.Node) -> _Limit | None:
     if data is None:
         return None
     if is_op(node, "HardSigmoid"):
-        line = Polynomial([attribute(node, "beta", 0.5), attribute(node, "alpha", 0.2)])
-        return _Limit(data, 0.0, 1.0, line)
+        return _Limit(data, 0.0, 1.0, (attribute(node, "beta", 0.5), attribute(node, "alpha", 0.2)))
     low, high = (scalar_constant(value) for value in (*node.inputs[1:], None, None)[:2])
     if low is None or high is None or not math.isfinite(high - low):
         return None
-    return _Limit(data, low, high, Polynomial([0.0, 1.0]))
+    return _Limit(data, low, high, (0.0, 1.0))
 
 
 def _hard_swish(state: Gated, limit: _Limit) -> _Function | None:
     if state.factor is None:
         return None
     for x in affine_sources(state.factor):
-        times = polynomial(state.factor, x)
-        if times is None or times.degree() != 1 or times.coef[0] != 0:
-            continue
-        scale, shift = state.scale * times.coef[1], state.shift * times.coef[1]
+        part = slope(state.factor, x) or 0.0
+        scale, shift = state.scale * part, state.shift * part
         if limit.reaches_one(scale, shift, x) and is_polynomial(limit.over(x, scale, shift), 1 / 2, 1 / 6, like=x):
             return _Function("HardSwish", x, state.output, {})
     return None
@@ -121,10 +131,10 @@ def _hard_sigmoid(state: Gated, limit: _Limit) -> _Function | None:
     if state.factor is not None:
         return None
     for x in reversed(list(affine_sources(limit.data))):
-        line = limit.over(x, state.scale, state.shift)
-        if line is None or not limit.reaches_one(state.scale, state.shift, x) or why_kept(state.output, x):
+        line = limit.over(x, state.scale, state.shift) if limit.reaches_one(state.scale, state.shift, x) else None
+        if line is None or len(line) != 2 or why_kept(state.output, x):
             continue
-        beta, alpha = float(line.coef[0]), float(line.coef[1])
+        beta, alpha = line
         if alpha > 0 and beta and not near(alpha, 1, x):
             return _Function("HardSigmoid", x, state.output, {"alpha": alpha, "beta": beta})
     return None

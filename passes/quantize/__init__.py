@@ -8,6 +8,7 @@ from qcompile.passes.quantize.gather_stored_rows import GatherStoredRows
 from qcompile.passes.quantize.insert_dynamic_quantization import InsertDynamicQuantization
 from qcompile.passes.quantize.insert_qdq import InsertQDQ
 from qcompile.passes.quantize.quantize_bias import QuantizeBias
+from qcompile.passes.quantize.quantize_interface import QuantizeInterface
 from qcompile.passes.quantize.remove_qdq import RemoveQDQ
 from qcompile.passes.quantize.store_weights import StoreWeights
 
@@ -18,6 +19,7 @@ __all__ = [
     "InsertDynamicQuantization",
     "InsertQDQ",
     "QuantizeBias",
+    "QuantizeInterface",
     "RemoveQDQ",
     "StoreWeights",
 ]

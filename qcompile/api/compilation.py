@@ -40,12 +40,13 @@ from qcompile.decide import (
 )
 from qcompile.errors import PlanError, TargetError
 from qcompile.ir import Source, has_external_data, lowest_runtime, nodes, quantized_form, saved_size, weight_bytes
+from qcompile.passes.quantize import QuantizeInterface
 from qcompile.pipeline import Context, Feed, Hook, Pipeline, Trace, VerifyEach
 from qcompile.plan import Plan, Reason, sha256
 from qcompile.quant import OutputFidelity
 from qcompile.runtime import Runtime, Session, profile, run_as_written
 from qcompile.targets import Target, find_target
-from qcompile.verify import Reference, check_finite, check_runnable, check_steps, multiply_adds, surprises
+from qcompile.verify import FloatFaced, Reference, check_finite, check_runnable, check_steps, multiply_adds, surprises
 
 Progress = Callable[[str, int, int | None], None]
 
@@ -62,6 +63,7 @@ def compile(
     bits: int = 8,
     target: str = "cpu",
     format: str = "auto",
+    io_type: str | None = None,
     observer: str | None = None,
     exclude: Sequence[str] = (),
     max_samples: int | None = None,
@@ -85,6 +87,7 @@ def compile(
         bits: weight bits; 8.
         target: name of a target.
         format: `qoperator`, `qdq`, or `auto`, the target's own.
+        io_type: `float`, or `quantized`: 8-bit inputs and outputs; None: as the plan has it, or float.
         observer: name of one observer for all values; None: chosen by the outputs on held-back samples.
         exclude: regular expressions; nodes whose name or op type matches stay float.
         max_samples: at most so many samples, at even distances; the first ones with a `sequence`.
@@ -110,6 +113,7 @@ def compile(
     request = _Request(
         wanted,
         format,
+        io_type,
         observer,
         exclude,
         plan,
@@ -144,6 +148,7 @@ class _Request:
 
     target: Target
     format: str
+    io_type: str | None
     observer: str | None
     exclude: Sequence[str]
     plan: Plan | None
@@ -167,7 +172,11 @@ class _Request:
     def check_is_for_this(self, plan: Plan) -> None:
         """Raises PlanError if the plan was made for another target or format than is asked for."""
         formats = self.target.formats if self.format == "auto" else (self.format,)
-        for what, has, wanted in (("target", plan.target, (self.target.name,)), ("format", plan.format, formats)):
+        for what, has, wanted in (
+            ("target", plan.target, (self.target.name,)),
+            ("format", plan.format, formats),
+            ("io type", plan.io_type, (self.io_type or plan.io_type,)),
+        ):
             if has not in wanted:
                 asked = " or ".join(wanted)
                 raise PlanError(f"plan is for {what} {has}, not {asked}; ask for {has}, or save another plan")
@@ -212,7 +221,9 @@ class _Compilation:
         """Where integers go; without real data, products between floats take their ranges at run time."""
         request = self.request
         dynamic = request.calibration == "synthetic"
-        return place(self.model, request.target, request.exclude, kept_float, dynamic=dynamic)
+        return place(
+            self.model, request.target, request.exclude, kept_float, dynamic=dynamic, format_=request.emitted_format()
+        )
 
     def _plan(self, placement: Placement) -> Plan:
         """The plan that was given, or the best of the candidates on held-back samples."""
@@ -236,7 +247,8 @@ class _Compilation:
             placement = self._place(missing)
 
         def plans(where: Placement) -> Iterator[Plan]:
-            return candidate_plans(self.model, where, known, seen, request.target, request.emitted_format())
+            found = candidate_plans(self.model, where, known, seen, request.target, request.emitted_format())
+            return (replace(plan, io_type=request.io_type or plan.io_type) for plan in found)
 
         plan, sqnr_db = choose(plans(placement), self._sqnr_db)
         for kept_float in relaxations(placement, plan, seen) if sqnr_db < AIM_DB else []:
@@ -263,7 +275,8 @@ class _Compilation:
         runtime = self.request.runtime
         if self.reference is None:
             self.reference = Reference(Session(self.source.model, runtime), self.held_back)
-        return self.reference.compare(Session(candidate, runtime), self.progress)
+        faced = FloatFaced(Session(candidate, runtime), candidate.metadata_props)
+        return self.reference.compare(faced, self.progress)
 
     def _verified(self, canonical: ir.Model, reference: ir.Model, plan: Plan) -> CompileResult:
         """The result, once the runtime has loaded it, run it and come near enough to its reference."""
@@ -271,7 +284,7 @@ class _Compilation:
         self.progress("verify", 0, None)
         self._collect()
         if plan.format == "qoperator":
-            check_steps(reference, self.model.clone(), self.feed, runtime)
+            check_steps(reference, self.model.clone(), self.context.feed or self.feed, runtime)
         fidelity = self._fidelity(self.model)
         check_finite(fidelity)
         surprising = surprises(self.model, plan, target, runtime)
@@ -290,6 +303,7 @@ class _Compilation:
             trace=self.trace,
             operators=node_reports(canonical, plan, self.feed, surprising, runtime),
             fidelity=fidelity,
+            warnings=tuple(left_float(self.trace)),
             samples=self.samples,
             held_back=len(self.held_back),
             size_before=self.source.size,
@@ -298,6 +312,13 @@ class _Compilation:
             requires=lowest_runtime(self.model),
             exact_on=target.exact_on,
         )
+
+
+def left_float(trace: Trace) -> Iterator[str]:
+    """The inputs and outputs that should be 8-bit and cannot be, a sentence each."""
+    for step in trace.steps:
+        if step.name == QuantizeInterface.name:
+            yield from (reason.detail for _, reason in step.result.declined)
 
 
 def copied(source: OpenedSource, status: str, why: str) -> CompileResult:

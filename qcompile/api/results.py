@@ -10,7 +10,7 @@ import onnx_ir as ir
 
 from qcompile.ir import save_model, write_bytes
 from qcompile.pipeline import Trace
-from qcompile.plan import Plan, Reason
+from qcompile.plan import Plan, Reason, interface_params
 from qcompile.quant import OutputFidelity
 
 
@@ -23,6 +23,16 @@ class NodeReport:
     integer: bool
     macs: int
     reason: Reason | None = None
+
+
+@dataclass(frozen=True)
+class QuantizedPort:
+    """An 8-bit input or output, which stands for scale * (code - zero_point)."""
+
+    name: str
+    dtype: str
+    scale: float
+    zero_point: int
 
 
 @dataclass
@@ -52,6 +62,14 @@ class CompileResult:
     def stayed_float(self) -> list[tuple[str, Reason]]:
         """Name and reason of every compute node that stayed float."""
         return [(node.name, node.reason) for node in self.operators if node.reason is not None]
+
+    @property
+    def quantized_io(self) -> tuple[QuantizedPort, ...]:
+        """The inputs and outputs that became 8-bit, as `io_type` asked for."""
+        found = interface_params(self.model.metadata_props) if self.status == "compiled" else {}
+        return tuple(
+            QuantizedPort(name, str(p.zero_point.dtype), float(p.scale), int(p.zero_point)) for name, p in found.items()
+        )
 
     @property
     def sqnr_db(self) -> float:

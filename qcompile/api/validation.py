@@ -15,7 +15,7 @@ from qcompile.errors import ModelError
 from qcompile.ir import Source
 from qcompile.quant import OutputFidelity
 from qcompile.runtime import Runtime, Session
-from qcompile.verify import compare
+from qcompile.verify import FloatFaced, compare
 
 
 @dataclass(frozen=True)
@@ -48,8 +48,9 @@ def validate(
 ) -> ValidationReport:
     """Compare two models on data: SQNR, cosine, largest difference and equal decisions of every output.
 
-    `data` is any form of DATA, `custom_op_library` gives onnxruntime the operators of other domains. Raises QCompileError in one line where a model or the data cannot be used, or the
-    models have different inputs or outputs.
+    `data` is any form of DATA, `custom_op_library` gives onnxruntime the operators of other domains; 8-bit inputs and
+    outputs of `compile(..., io_type="quantized")` are compared as floats. Raises QCompileError in one line where a
+    model or the data cannot be used, or the models have different inputs or outputs.
     """
     sources = open_source(reference), open_source(candidate)
     left, right = (source.model for source in sources)
@@ -62,7 +63,8 @@ def validate(
             raise ModelError(f"{what} differ between {' and '.join(held)}; they are not forms of one model")
     feeds = open_feeds(data, input_specs(left), preprocess=preprocess, max_samples=max_samples)
     runtime = Runtime(threads, custom_op_library)
-    outputs = compare(Session(left, runtime), Session(right, runtime), feeds)
+    faced = (FloatFaced(Session(model, runtime), model.metadata_props) for model in (left, right))
+    outputs = compare(*faced, feeds)
     return ValidationReport(outputs, len(feeds))
 
 

@@ -59,8 +59,8 @@ class OpenShapes:
     ) -> None:
         self._specs, self._given = specs, given
         self._roles: dict[str, Role | int] = {}
-        # A state goes first: what it shares with data (its batch) is 1 there too.
-        for spec in sorted(specs, key=lambda spec: implied[spec.name] != State()):
+        # What a state shares with data (its batch) is 1 there too; so is a batch that is the only axis of some input.
+        for spec in sorted(specs, key=lambda spec: (implied[spec.name] != State(), len(spec.shape or ()) == 1)):
             if spec.shape is None and spec.name not in given:
                 raise CalibrationError(
                     f"no shape of input {spec.name!r} in the model; give --input-shape {spec.name}=1,3,224,224"
@@ -121,7 +121,8 @@ def _key(spec: InputSpec, axis: int) -> str:
 
 
 def _role(axis: int, rank: int, implied: Implied) -> Role | int:
-    if axis == 0 or implied == State():
+    is_data = isinstance(implied, Picture | Free | Tokens)
+    if implied == State() or (axis == 0 and not (rank == 1 and is_data)):
         return Role.ONE
     if rank < 4 or not isinstance(implied, Picture | Free):
         return Role.LENGTH

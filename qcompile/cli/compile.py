@@ -44,6 +44,11 @@ if TYPE_CHECKING:
     show_default=True,
     help="What is emitted; auto is what runs fastest on the target.",
 )
+@click.option(
+    "--io-type",
+    type=click.Choice(["float", "quantized"]),
+    help="Type of inputs and outputs: quantized gives 8-bit ones to devices.  [default: float, or the plan's]",
+)
 @click.option("--exclude", multiple=True, callback=regexes, metavar="REGEX", help="Nodes by name or op stay float.")
 @data_options
 @click.option(
@@ -80,6 +85,7 @@ def compile_(
     output: Path | None,
     target: str,
     format_: str,
+    io_type: str | None,
     exclude: tuple[str, ...],
     max_samples: int | None,
     preprocess: str | None,
@@ -126,6 +132,7 @@ def compile_(
             bits=int(bits),
             target=target,
             format=format_,
+            io_type=io_type,
             exclude=exclude,
             max_samples=max_samples,
             preprocess=preprocess,

@@ -16,7 +16,7 @@ import onnx_ir as ir
 
 from qcompile.decide.facts import computes_float, node_facts, sum_bound
 from qcompile.errors import RecipeError
-from qcompile.ir import constant, scalar_constant, sole_consumer
+from qcompile.ir import constant, is_op, scalar_constant, sole_consumer
 from qcompile.ir import nodes as all_nodes
 from qcompile.plan import Code, Decision, Form, Reason
 from qcompile.quant import INT32_MAX
@@ -73,25 +73,28 @@ def place(
     kept_float: Mapping[str, Reason] | None = None,
     *,
     dynamic: bool = False,
+    quantized_outputs: bool = False,
+    format_: str = "qoperator",
 ) -> Placement:
     """Decide where integers go, in the main graph and in all bodies.
 
     `exclude` holds regular expressions over node names and op types, `kept_float` names further nodes that stay float,
     with the reason. `dynamic` lets products with a float result take the range of their input at run time, where the
-    target can: for want of data. Raises RecipeError if an expression is none or matches nothing.
+    target can: for want of data. With `quantized_outputs` the outputs of the model are integers for whoever reads them.
+    Raises RecipeError if an expression is none or matches nothing.
     """
     reasons = _excluded(model, exclude) | dict(kept_float or {})
     everything = [node for node in all_nodes(model) if computes_float(node)]
     nodes: dict[str, Decision] = {}
     units: dict[ir.Node, Unit] = {}
     for node in everything:
-        found = reasons.get(node.name or "") or _supported(node, target)
+        found = reasons.get(node.name or "") or _supported(node, target, format_)
         if isinstance(found, OpEntry):
             units[node] = Unit(node, found)
         else:
             nodes[node.name or ""] = Decision(Form.FLOAT, found)
-    clamps = _absorb_clamps(units)
-    _keep_between_integers(units, clamps)
+    clamps = _absorb_clamps(units, reasons)
+    _keep_between_integers(units, clamps, model.graph.outputs if quantized_outputs else ())
     if dynamic:
         _make_dynamic(units)
     for node in everything:
@@ -116,9 +119,9 @@ def unseen(placement: Placement, seen: Collection[str]) -> dict[str, Reason]:
     return found
 
 
-def _supported(node: ir.Node, target: Target) -> OpEntry | Reason:
+def _supported(node: ir.Node, target: Target, format_: str) -> OpEntry | Reason:
     """The target's entry for a node; or why it stays float, if only for the numbers in its constants."""
-    entry = target.supports(node_facts(node))
+    entry = target.supports(node_facts(node), format_)
     if isinstance(entry, Reason):
         return entry
     unit = Unit(node, entry)
@@ -150,13 +153,13 @@ def _excluded(model: ir.Model, patterns: Sequence[str]) -> dict[str, Reason]:
     return found
 
 
-def _absorb_clamps(units: dict[ir.Node, Unit]) -> dict[ir.Node, ir.Node]:
+def _absorb_clamps(units: dict[ir.Node, Unit], kept: Collection[str]) -> dict[ir.Node, ir.Node]:
     """Give each unit the clamps behind it; returns clamp -> the unit's node. The clamps stop being units."""
     owner: dict[ir.Node, ir.Node] = {}
     for unit in list(units.values()):
         while unit.entry.absorbs and unit.node not in owner:
             after = sole_consumer(unit.outputs[0])
-            if after is None or after not in units or after.op_type not in unit.entry.absorbs:
+            if after is None or after.name in kept or not is_op(after, *unit.entry.absorbs):
                 break
             if not _clamps_around_zero(after) or after.graph is not unit.node.graph:
                 break
@@ -180,8 +183,13 @@ def _clamps_around_zero(node: ir.Node) -> bool:
     return low <= 0.0 < high
 
 
-def _keep_between_integers(units: dict[ir.Node, Unit], clamps: dict[ir.Node, ir.Node]) -> None:
-    """Drop units that are not weighted and have float neighbours, until none is left; choose the forms."""
+def _keep_between_integers(
+    units: dict[ir.Node, Unit], clamps: dict[ir.Node, ir.Node], leaving: Sequence[ir.Value]
+) -> None:
+    """Drop units that are not weighted and have float neighbours, until none is left; choose the forms.
+
+    `leaving` holds the outputs of the model that are read as integers.
+    """
 
     def producer(value: ir.Value) -> ir.Node | None:
         node = value.producer()
@@ -194,9 +202,10 @@ def _keep_between_integers(units: dict[ir.Node, Unit], clamps: dict[ir.Node, ir.
             if unit.entry.role is Role.WEIGHTED:
                 continue
             readers = [use.node for value in unit.outputs for use in value.uses()]
-            read = any(reader in units for reader in readers)
+            outputs = [value for value in unit.outputs if value.is_graph_output()]
+            read = any(reader in units for reader in readers) or any(value in leaving for value in outputs)
             all_read = read and all(reader in units for reader in readers)
-            all_read = all_read and not any(value.is_graph_output() for value in unit.outputs)
+            all_read = all_read and all(value in leaving for value in outputs)
             constants = [v for v in unit.activations if constant(v) is not None]
             available = all(producer(v) in units or v in constants for v in unit.activations)
             available = available and len(constants) < len(unit.activations)
@@ -206,7 +215,8 @@ def _keep_between_integers(units: dict[ir.Node, Unit], clamps: dict[ir.Node, ir.
                 changed = True
     for unit in units.values():
         readers = [use.node for value in unit.outputs for use in value.uses()]
-        if Form.INTEGER_TO_FLOAT in unit.entry.forms and not any(reader in units for reader in readers):
+        read = any(reader in units for reader in readers) or any(value in leaving for value in unit.outputs)
+        if Form.INTEGER_TO_FLOAT in unit.entry.forms and not read:
             unit.form = Form.INTEGER_TO_FLOAT
             for clamp in unit.clamps:
                 clamps.pop(clamp, None)
@@ -216,9 +226,9 @@ def _keep_between_integers(units: dict[ir.Node, Unit], clamps: dict[ir.Node, ir.
 def _make_dynamic(units: dict[ir.Node, Unit]) -> None:
     """Let products between floats quantize their input by themselves; one that comes as integers already is fixed."""
     for unit in units.values():
-        if unit.form is Form.INTEGER_TO_FLOAT and Form.DYNAMIC in unit.entry.forms:
-            if unit.activations[0].producer() not in units:
-                unit.form = Form.DYNAMIC
+        is_free = unit.form is Form.INTEGER_TO_FLOAT and unit.activations[0].producer() not in units
+        if is_free and Form.DYNAMIC in unit.entry.forms:
+            unit.form = Form.DYNAMIC
 
 
 def _groups(units: Sequence[Unit]) -> dict[str, str]:

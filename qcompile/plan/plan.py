@@ -46,6 +46,8 @@ class Plan:
     target: str
     format: str = "qoperator"
     bits: int = 8
+    io_type: str = "float"
+    """`float`, or `quantized`: inputs and outputs that are quantized become 8-bit ones."""
     nodes: dict[str, Decision] = field(default_factory=dict)
     values: dict[str, QuantParams] = field(default_factory=dict)
     weights: dict[tuple[str, int], QuantParams] = field(default_factory=dict)

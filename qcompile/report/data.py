@@ -54,6 +54,16 @@ class OutputFacts:
 
 
 @dataclass(frozen=True)
+class PortFacts:
+    """An 8-bit input or output, which stands for scale * (code - zero_point)."""
+
+    name: str
+    dtype: str
+    scale: float
+    zero_point: int
+
+
+@dataclass(frozen=True)
 class PassFacts:
     """One pass that ran, and the nodes where it declined."""
 
@@ -76,6 +86,7 @@ class CompileFacts:
     multiply_adds: Share
     stayed_float: tuple[ReasonGroup, ...]
     quantized_unasked: tuple[ReasonGroup, ...]
+    quantized_io: tuple[PortFacts, ...]
     size_before: int
     size_after: int
     samples: int
@@ -151,6 +162,7 @@ def compile_facts(result: Compiled, *, model: str, output: str, min_sqnr: float 
         ),
         stayed_float=reason_groups(node for node in result.operators if not node.integer),
         quantized_unasked=reason_groups(node for node in result.operators if node.integer),
+        quantized_io=tuple(PortFacts(p.name, p.dtype, p.scale, p.zero_point) for p in result.quantized_io),
         size_before=result.size_before,
         size_after=result.size_after,
         samples=result.samples,

@@ -10,7 +10,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from qcompile.report.data import CompileFacts, InspectFacts, OpFacts, OutputFacts, ReasonGroup, ValidateFacts
+from qcompile.report.data import CompileFacts, InspectFacts, OpFacts, OutputFacts, PortFacts, ReasonGroup, ValidateFacts
 from qcompile.report.words import megabytes, number, one_line, short
 
 _LABEL = 10
@@ -28,6 +28,7 @@ def compiled(facts: CompileFacts) -> RenderableType:
         *_fidelity(facts),
         *_reasons("float", facts.stayed_float),
         *_reasons("unasked", facts.quantized_unasked),
+        *_ports(facts.quantized_io),
         _line(
             "runs on", f"{facts.requires}; integers are exact on {', '.join(facts.exact_on) or 'no known CPU class'}"
         ),
@@ -70,8 +71,8 @@ def inspected(facts: InspectFacts) -> RenderableType:
     producer = one_line(facts.producer) or "unknown"
     return Group(
         _whole(f"{facts.model}: {sum(op.count for op in facts.ops)} nodes, {_state(facts)}", "bold"),
-        *_interface("input", facts.inputs),
-        *_interface("output", facts.outputs),
+        *_some("input", facts.inputs),
+        *_some("output", facts.outputs),
         _line("version", f"opset {facts.opset}, IR version {facts.ir_version}, written by {producer}"),
         _line("size", f"{megabytes(facts.size)}, {number(facts.parameters)} parameters"),
         table,
@@ -141,6 +142,11 @@ def _nodes_and_text(group: ReasonGroup) -> Text:
     return Text(f"{names}{more}: {group.text}{f'; {group.hint}' if group.hint else ''}")
 
 
+def _ports(ports: Sequence[PortFacts]) -> list[RenderableType]:
+    lines = [f"{short(p.name, 40)}: {p.dtype}, scale {p.scale:.6g}, zero point {p.zero_point}" for p in ports]
+    return _some("8-bit io", lines)
+
+
 def _warnings(warnings: Sequence[str]) -> list[RenderableType]:
     lines = [_line("warning", one_line(warning), "yellow") for warning in warnings[:_WARNINGS]]
     if len(warnings) > _WARNINGS:
@@ -179,7 +185,7 @@ def _legend(ops: Sequence[OpFacts]) -> list[RenderableType]:
     return [Text(f"{code}: {text}", "dim") for code, text in commonest]
 
 
-def _interface(label: str, values: Sequence[str]) -> list[RenderableType]:
+def _some(label: str, values: Sequence[str]) -> list[RenderableType]:
     lines = [_line("" if i else label, one_line(value)) for i, value in enumerate(values[:_OUTPUTS])]
     return [*lines, _line("", f"and {len(values) - _OUTPUTS} more")] if len(values) > _OUTPUTS else [*lines]
 

@@ -58,13 +58,13 @@ def _bounds_are_constant(facts: NodeFacts) -> bool:
 
 
 MOVES = {
-    "Clip": OpEntry(Role.MOVE, needs=((_bounds_are_constant, "bounds are computed"),)),
+    "Clip": OpEntry(Role.MOVE, fuses_qdq=False, needs=((_bounds_are_constant, "bounds are computed"),)),
     "DepthToSpace": OpEntry(Role.MOVE),
     "Expand": OpEntry(Role.MOVE),
     "Flatten": OpEntry(Role.MOVE),
     "Gather": OpEntry(Role.MOVE),
     "MaxPool": OpEntry(Role.MOVE, needs=((_has_no_indices, "its indices are read"),)),
-    "Relu": OpEntry(Role.MOVE),
+    "Relu": OpEntry(Role.MOVE, fuses_qdq=False),
     "Reshape": OpEntry(Role.MOVE),
     "Resize": OpEntry(Role.MOVE, needs=((_is_nearest, "only nearest neighbours move 8-bit values unchanged"),)),
     "Slice": OpEntry(Role.MOVE),
@@ -109,11 +109,11 @@ TABLE = {
     "Add": OpEntry(Role.ELEMENTWISE, activations=(0, 1), absorbs=_CLAMPS),
     "Mul": OpEntry(Role.ELEMENTWISE, activations=(0, 1), absorbs=_CLAMPS),
     "LeakyRelu": OpEntry(Role.ELEMENTWISE),
-    "Sigmoid": OpEntry(Role.ELEMENTWISE, known_range=(0.0, 1.0)),
+    "Sigmoid": OpEntry(Role.ELEMENTWISE),
     "GlobalAveragePool": OpEntry(Role.ELEMENTWISE),
-    "HardSwish": OpEntry(Role.ELEMENTWISE, knee=lambda facts: 3.0),
+    "HardSwish": OpEntry(Role.ELEMENTWISE, fuses_qdq=False, knee=lambda facts: 3.0),
     "HardSigmoid": OpEntry(
-        Role.ELEMENTWISE, known_range=(0.0, 1.0), knee=_hard_sigmoid_knee, needs=((_is_centred, "not centred at 0.5"),)
+        Role.ELEMENTWISE, fuses_qdq=False, knee=_hard_sigmoid_knee, needs=((_is_centred, "not centred at 0.5"),)
     ),
     "Concat": OpEntry(Role.JOIN, activations=None),
     **MOVES,

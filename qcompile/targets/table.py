@@ -66,10 +66,10 @@ class OpEntry:
     """Channel axis of the weight for per-channel scales."""
     absorbs: tuple[str, ...] = ()
     """Activation functions behind the op that its requantization clamps for free."""
-    known_range: tuple[float, float] | None = None
-    """Range of the output that mathematics gives; it is not observed."""
     knee: Callable[[NodeFacts], float] | None = None
     """For piecewise functions: the input's codes must hit 0 and both +-knee, then pieces are clamps of codes."""
+    fuses_qdq: bool = True
+    """Whether the runtime fuses the op from QDQ form; else it is integer only where we write the integer op."""
     needs: tuple[Need, ...] = ()
 
 
@@ -91,10 +91,10 @@ class Target:
     providers: tuple[str, ...] = ("CPUExecutionProvider",)
     session_config: Mapping[str, str] = field(default_factory=dict)
 
-    def supports(self, facts: NodeFacts) -> OpEntry | Reason:
-        """The entry for a node, or the reason why it stays float."""
+    def supports(self, facts: NodeFacts, format_: str = "qoperator") -> OpEntry | Reason:
+        """The entry for a node, or the reason why it stays float when such a format is emitted."""
         entry = self.table.get(facts.op_type)
-        if entry is None:
+        if entry is None or (format_ == "qdq" and not entry.fuses_qdq):
             return Reason(Code.NO_INTEGER_KERNEL, facts.op_type)
         indexes = range(len(facts.dtypes)) if entry.activations is None else entry.activations
         for index in indexes:

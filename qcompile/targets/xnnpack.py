@@ -5,13 +5,10 @@ from __future__ import annotations
 from qcompile.targets.cpu import TABLE
 from qcompile.targets.table import Target
 
-_TAKEN = ("Conv", "MaxPool")
-
 XNNPACK = Target(
     name="xnnpack",
     description="onnxruntime's XNNPACK provider (Android, iOS): QDQ form, signed 8-bit activations",
-    table={op: TABLE[op] for op in TABLE if op in _TAKEN or TABLE[op].role in ("move", "elementwise", "join")}
-    | {"Gemm": TABLE["Gemm"], "MatMul": TABLE["MatMul"]},
+    table={op: entry for op, entry in TABLE.items() if entry.fuses_qdq},
     formats=("qdq",),
     activation_dtype="int8",
     measured=False,

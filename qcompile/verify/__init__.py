@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from qcompile.verify.fidelity import Reference, check_finite, compare
+from qcompile.verify.interface import FloatFaced, Runs
 from qcompile.verify.readback import surprises
 from qcompile.verify.runnable import check_runnable
 from qcompile.verify.steps import StepError, check_steps, step_errors
 from qcompile.verify.work import multiply_adds
 
 __all__ = [
+    "FloatFaced",
+    "Runs",
     "Reference",
     "StepError",
     "check_finite",

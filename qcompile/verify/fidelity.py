@@ -9,7 +9,8 @@ import numpy as np
 
 from qcompile.errors import ModelError
 from qcompile.quant import Comparison, OutputFidelity
-from qcompile.runtime import Feed, Session
+from qcompile.runtime import Feed
+from qcompile.verify.interface import Runs
 
 
 REFERENCE_CACHE = 64 * 2**20
@@ -21,12 +22,12 @@ Progress = Callable[[str, int, int | None], None]
 class Reference:
     """The float model's outputs on some feeds, to compare candidates with; bounded memory, whatever the feeds."""
 
-    def __init__(self, session: Session, feeds: Collection[Feed]) -> None:
+    def __init__(self, session: Runs, feeds: Collection[Feed]) -> None:
         self._session, self._feeds = session, feeds
         self._kept: dict[int, list[np.ndarray]] = {}
         self._bytes = 0
 
-    def compare(self, candidate: Session, progress: Progress | None = None) -> tuple[OutputFidelity, ...]:
+    def compare(self, candidate: Runs, progress: Progress | None = None) -> tuple[OutputFidelity, ...]:
         """Fidelity of every output of the candidate over all feeds."""
         comparison = Comparison(self._session.outputs)
         for number, feed in enumerate(self._feeds):
@@ -47,7 +48,7 @@ class Reference:
 
 
 def compare(
-    reference: Session, candidate: Session, feeds: Collection[Feed], progress: Progress | None = None
+    reference: Runs, candidate: Runs, feeds: Collection[Feed], progress: Progress | None = None
 ) -> tuple[OutputFidelity, ...]:
     """Fidelity of every output over all feeds; memory does not grow with their number."""
     return Reference(reference, feeds).compare(candidate, progress)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import onnx_ir as ir
 import pytest
@@ -11,8 +13,9 @@ from qcompile.calibrate.sources import input_specs
 
 
 def implied(interface: str, nodes: str, **weights: np.ndarray | tuple[int, ...]) -> dict[str, Implied]:
-    """`implied_values` of a graph in which every input of the text is real and weights are constants."""
-    arrays = {k: v if isinstance(v, np.ndarray) else np.ones(v, np.float32) for k, v in weights.items()}
+    """`implied_values` of a graph; of the weights those are taken that the nodes read."""
+    used = {name: given for name, given in weights.items() if re.search(rf"\b{name}\b", nodes)}
+    arrays = {name: v if isinstance(v, np.ndarray) else np.ones(v, np.float32) for name, v in used.items()}
     model = ir.from_onnx_text(
         f'<ir_version: 10, opset_import: ["": 21]> g {interface} {{ {nodes} }}',
         initializers=[ir.tensor(array, name=name) for name, array in arrays.items()],
@@ -58,7 +61,9 @@ def test_a_switch_is_what_it_is_compared_with(node: str, number: int) -> None:
 
 def test_a_switch_of_branches() -> None:
     nodes = """is = Equal(rate, c)
-    y = If (is) <then_branch = a () => (float[1] p) { p = Neg(x) }, else_branch = b () => (float[1] q) { q = Exp(x) }>"""
+    y = If (is) <
+      then_branch = a () => (float[1] p) { p = Neg(x) },
+      else_branch = b () => (float[1] q) { q = Exp(x) }>"""
     found = implied("(float[1] x, int64 rate) => (float[1] y)", nodes, c=RATE)
     assert found == {"x": Free(), "rate": Filled(16000)}
 
@@ -155,7 +160,8 @@ RECURRENT = {"w": (1, 8, 4), "r": (1, 8, 2), "b": (1, 16)}
 
 def test_initial_states_are_zeros_even_inside_a_branch() -> None:
     nodes = """y = If (flag) <
-      then_branch = a () => (float[T,1,B,2] p) { h0 = Gather(h, zero) p, n, c = LSTM<hidden_size = 2>(x, w, r, b, , h0) },
+      then_branch = a () => (float[T,1,B,2] p)
+        { h0 = Gather(h, zero) p, n, c = LSTM<hidden_size = 2>(x, w, r, b, , h0) },
       else_branch = e () => (float[T,1,B,2] q) { q, n2, c2 = LSTM<hidden_size = 2>(x, w, r, b) }>"""
     found = implied(
         "(float[T,B,4] x, float[2,1,B,2] h, bool flag) => (float[T,1,B,2] y)",

@@ -31,7 +31,9 @@ def candidates(built: ir.Model, observer: type[Observer]) -> list[Plan]:
     known = known_ranges(built, placement)
     seen = observer().observe(np.random.default_rng(0).standard_t(2, 100_000).astype(np.float32))
     names = [name for name in placement.observed if name not in known]
-    return list(candidate_plans(placement, known, Observations(dict.fromkeys(names, seen), {}), CPU, "qoperator"))
+    return list(
+        candidate_plans(built, placement, known, Observations(dict.fromkeys(names, seen), {}), CPU, "qoperator")
+    )
 
 
 def readings(plans: list[Plan]) -> list[str]:
@@ -71,6 +73,6 @@ def test_an_observer_that_gives_no_range_is_said(model: Model) -> None:
 def test_the_best_is_chosen_and_within_noise_the_first() -> None:
     plans = [Plan(target=name) for name in ("simple", "noise", "better", "worse")]
     quality = {"simple": 20.0, "noise": 20.1, "better": 22.0, "worse": 5.0}
-    assert choose(plans, lambda plan: quality[plan.target]).target == "better"
-    assert choose(plans[:2], lambda plan: quality[plan.target]).target == "simple"
-    assert choose(plans[3:], lambda plan: float("nan")).target == "worse"
+    assert choose(plans, lambda plan: quality[plan.target])[0].target == "better"
+    assert choose(plans[:2], lambda plan: quality[plan.target])[0].target == "simple"
+    assert choose(plans[3:], lambda plan: float("nan"))[0].target == "worse"

@@ -33,11 +33,20 @@ class Fidelity:
 
 
 @dataclass(frozen=True)
+class Port:
+    name: str
+    dtype: str
+    scale: float
+    zero_point: int
+
+
+@dataclass(frozen=True)
 class Compiled:
     status: str = "compiled"
     trace: Trace = field(default_factory=Trace)
     operators: tuple[Node, ...] = ()
     fidelity: tuple[Fidelity, ...] = ()
+    quantized_io: tuple[Port, ...] = ()
     held_back: int = 16
     samples: int = 128
     size_before: int = 900_000

@@ -99,7 +99,7 @@ def test_only_products_can_give_floats() -> None:
 
 
 def test_every_operator_of_the_table_has_a_lowering() -> None:
-    lowered = {op for name in lower.__all__ for op in lowering(name).ops}
+    lowered = {op for name in lower.__all__ for op in lowering(name).ops if not lowering(name).domain}
     assert set(find_target("cpu").table) == lowered
 
 

@@ -169,3 +169,11 @@ def test_a_model_that_was_cloned_stays_as_it_is() -> None:
     before = ir.to_onnx_text(model)
     assert ComputeInFloat32().run(model.clone(), Context()).changes
     assert ir.to_onnx_text(model) == before
+
+
+def test_what_is_between_casts_already_needs_no_more_of_them() -> None:
+    text = HEADER + "g (float16[2] x) => (float16[2] y) { a = Cast <to = 1> (x) b = Relu(a) y = Cast <to = 10> (b) }"
+    model = ir.from_onnx_text(text)
+    assert ComputeInFloat32().run(model, Context()).changes == 0
+    assert [node.op_type for node in model.graph] == ["Cast", "Relu", "Cast"]
+    assert model.graph.outputs[0].dtype == ir.DataType.FLOAT16
