@@ -82,8 +82,8 @@ def _converted(model: ir.Model, version: int) -> ir.Graph:
             del light.graph.initializers[name]
             value.const_value = None
             light.graph.inputs.append(value)
-        else:
-            value.const_value = ir.tensor(tensor.numpy(), dtype=tensor.dtype, name=name)  # not in another file
+        elif isinstance(tensor, ir.ExternalTensor):  # the converter sees no other file
+            value.const_value = ir.tensor(tensor.numpy(), dtype=tensor.dtype, name=name)
     try:
         graph = ir.from_proto(version_converter.convert_version(to_proto(light), version)).graph
     except (RuntimeError, ValueError) as error:

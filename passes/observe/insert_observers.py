@@ -10,7 +10,7 @@ import onnx_ir as ir
 
 from qcompile.ir import Names, graphs, owners
 from qcompile.passes.observe.lift import LIFTABLE, lift
-from qcompile.pipeline import OBSERVED, Context, Pass, PassResult, Preserves
+from qcompile.pipeline import EXTREMES, OBSERVED, Context, Pass, PassResult, Preserves
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class InsertObservers(Pass):
     After:  `g (float[1,8] x) => (float[1,8] y, float[1,8] t) { ... }`
 
     A value in a branch of If becomes an output of the If, empty where the other branch is taken; one in the body of a
-    Loop or Scan shows the smallest and largest element of each iteration.
+    Loop or Scan, or given to it, shows the smallest and largest element of each iteration.
 
     `values` names them; without names it is every float value that a node of the target's table reads or makes.
     Graph inputs need no observer: a feed holds them. `remove-observers` is the exact inverse.
@@ -38,27 +38,31 @@ class InsertObservers(Pass):
         names, carriers = Names(model), owners(model)
         changes = 0
         for graph in list(graphs(model)):
-            found = [v for node in graph for v in node.outputs if v.name in wanted]
-            for value in found:
-                name = value.name or ""
-                shown = _shown(graph, value, carriers, names)
-                if shown is None or shown.is_graph_output():
-                    continue
-                shown.metadata_props[OBSERVED] = name
-                model.graph.outputs.append(shown)
-                changes += 1
+            given = graph.inputs if graph in carriers else ()
+            made = (value for node in graph for value in node.outputs)
+            found = [value for value in (*given, *made) if value.name in wanted]
+            changes += sum(_show(model, graph, value, carriers, names) for value in found)
         return PassResult(changes)
 
 
-def _shown(graph: ir.Graph, value: ir.Value, carriers: dict[ir.Graph, ir.Node], names: Names) -> ir.Value | None:
-    """The value itself, or what shows it in the main graph; None where a body lets nothing out."""
+def _show(
+    model: ir.Model, graph: ir.Graph, value: ir.Value, carriers: dict[ir.Graph, ir.Node], names: Names
+) -> bool:
+    """Make an output of the value, or of what shows it in the main graph; False where there is one, or cannot be."""
+    name, iterated = value.name or "", False
     while graph in carriers:
         owner = carriers[graph]
         if owner.op_type not in LIFTABLE or not isinstance(owner.graph, ir.Graph):
-            return None
+            return False
         value, graph = lift(owner, graph, value, names), owner.graph
-        value.metadata_props[OBSERVED] = "lifted"
-    return value
+        iterated |= owner.op_type != "If"
+    if value.is_graph_output():
+        return False
+    value.metadata_props[OBSERVED] = name
+    if iterated:
+        value.metadata_props[EXTREMES] = "1"
+    model.graph.outputs.append(value)
+    return True
 
 
 def _of_interest(model: ir.Model, context: Context) -> set[str]:

@@ -8,8 +8,8 @@ from typing import ClassVar
 import onnx_ir as ir
 
 from qcompile.ir import nodes, remove_dead
-from qcompile.passes.observe.lift import LIFTABLE, drop_lifted
-from qcompile.pipeline import OBSERVED, Context, Pass, PassResult, Preserves
+from qcompile.passes.observe.lift import drop_lifted
+from qcompile.pipeline import EXTREMES, OBSERVED, Context, Pass, PassResult, Preserves
 
 
 @dataclass(frozen=True)
@@ -28,17 +28,11 @@ class RemoveObservers(Pass):
         marked = [value for value in model.graph.outputs if OBSERVED in value.metadata_props]
         for value in marked:
             model.graph.outputs.remove(value)
-            if not _is_lifted(value):
-                del value.metadata_props[OBSERVED]
         for node in list(nodes(model)):
-            lifted = [value for value in node.outputs if OBSERVED in value.metadata_props]
-            if node.op_type in LIFTABLE and lifted:
-                drop_lifted(node, len(lifted))
+            drop_lifted(node)
+        for value in marked:
+            for key in (OBSERVED, EXTREMES):
+                value.metadata_props.pop(key, None)
         if marked:
             remove_dead(model)
         return PassResult(len(marked))
-
-
-def _is_lifted(value: ir.Value) -> bool:
-    producer = value.producer()
-    return producer is not None and producer.op_type in LIFTABLE

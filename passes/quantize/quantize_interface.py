@@ -32,13 +32,14 @@ class QuantizeInterface(Pass):
         assert context.plan is not None
         if context.plan.io_type != "quantized":
             return PassResult()
-        inputs = [v for v in model.graph.inputs if v.dtype == ir.DataType.FLOAT and not v.is_initializer()]
-        outputs = [v for v in model.graph.outputs if v.dtype == ir.DataType.FLOAT]
+        graph = model.graph
+        inputs = [value for value in graph.inputs if _is_float(value) and not value.is_initializer()]
+        outputs = {place: value for place, value in enumerate(graph.outputs) if _is_float(value)}
         results = [_quantize_input(value) for value in inputs]
-        results += [_quantize_output(model, place) for place in map(list(model.graph.outputs).index, outputs)]
+        results += [_quantize_output(model, place) for place in outputs]
         found: dict[str, QuantParams] = {}
         declined = []
-        for value, result in zip((*inputs, *outputs), results, strict=True):
+        for value, result in zip((*inputs, *outputs.values()), results, strict=True):
             if isinstance(result, str):
                 declined.append((value.name or "", Reason(Code.RULE_DECLINED, result)))
             else:
@@ -52,36 +53,41 @@ class QuantizeInterface(Pass):
         return PassResult(len(found), tuple(declined))
 
 
+def _is_float(value: ir.Value) -> bool:
+    return isinstance(value.type, ir.TensorType) and value.type.dtype.is_floating_point()
+
+
 def _quantize_input(value: ir.Value) -> tuple[str, QuantParams] | str:
     """Name and parameters of an input that is 8-bit now; or why it cannot be."""
     name = value.name or ""
     readers = [use.node for use in value.uses()]
-    as_float = next((node for node in readers if not is_op(node, "QuantizeLinear")), None)
-    params = [_params(node) for node in readers if is_op(node, "QuantizeLinear")]
-    if value.is_graph_output() or as_float is not None or not params:
-        reader = "nobody" if as_float is None else repr(as_float.name)
-        return f"input {name!r} stays float ({reader} reads it as float)" if readers else f"input {name!r} is not read"
-    if params[0] is None or any(other != params[0] for other in params):
+    other = next((node for node in readers if not is_op(node, "QuantizeLinear")), None)
+    if other is not None or value.is_graph_output() or not readers:
+        who = f"node {other.name!r} reads" if other is not None else "an output is" if readers else "nobody reads"
+        return f"input {name!r} stays float ({who} it as float)"
+    params = {_params(node) for node in readers}
+    (found,) = params if len(params) == 1 else (None,)
+    if found is None:
         return f"input {name!r} stays float (its readers quantize it differently)"
-    value.type = ir.TensorType(ir.DataType.from_numpy(params[0].zero_point.dtype))  # clones share the old one
+    value.type = ir.TensorType(ir.DataType.from_numpy(found.zero_point.dtype))  # clones share the old one
     for node in readers:
         replace_value(node.outputs[0], value)
-    return name, params[0]
+    return name, found
 
 
 def _quantize_output(model: ir.Model, place: int) -> tuple[str, QuantParams] | str:
     """Name and parameters of an output that is 8-bit now; or why it cannot be."""
     value = model.graph.outputs[place]
     name, maker = value.name or "", value.producer()
-    codes = maker.inputs[0] if maker is not None and is_op(maker, "DequantizeLinear") else None
-    params = _params(maker) if maker is not None and codes is not None else None
-    if codes is None or params is None:
-        made_by = f"node {maker.name!r} makes it" if maker is not None else "it is an input"
-        return f"output {name!r} stays float ({made_by} as float)"
+    codes = maker.inputs[0] if is_op(maker, "DequantizeLinear") and maker is not None else None
+    params = _params(maker) if maker is not None else None
+    if maker is None or codes is None or params is None:
+        made_by = "it is an input" if maker is None else f"node {maker.name!r} makes it as float"
+        return f"output {name!r} stays float ({made_by})"
     if codes.producer() is None or codes.is_graph_output():
         bridge = ir.node("Identity", [codes], name=Names(model).node(f"{name}_identity"))
         bridge.outputs[0].type = codes.type
-        model.graph.insert_before(maker, bridge)  # type: ignore[arg-type]
+        model.graph.insert_before(maker, bridge)
         codes = bridge.outputs[0]
     codes.shape = value.shape
     model.graph.outputs[place] = codes

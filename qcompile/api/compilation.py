@@ -220,9 +220,15 @@ class _Compilation:
     def _place(self, kept_float: Mapping[str, Reason] | None = None) -> Placement:
         """Where integers go; without real data, products between floats take their ranges at run time."""
         request = self.request
-        dynamic = request.calibration == "synthetic"
+        quantized = request.io_type == "quantized"  # as 8-bit inputs, which leave nothing to be found at run time
         return place(
-            self.model, request.target, request.exclude, kept_float, dynamic=dynamic, format_=request.emitted_format()
+            self.model,
+            request.target,
+            request.exclude,
+            kept_float,
+            dynamic=request.calibration == "synthetic" and not quantized,
+            quantized_outputs=quantized,
+            format_=request.emitted_format(),
         )
 
     def _plan(self, placement: Placement) -> Plan:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from itertools import islice
 
-from qcompile.calibrate.implied import Free, Implied, Picture, State, Tokens
+from qcompile.calibrate.implied import Free, Implied, State, Tokens
+from qcompile.calibrate.picture_inputs import Picture
 from qcompile.calibrate.sources.spec import InputSpec
 from qcompile.errors import CalibrationError
 

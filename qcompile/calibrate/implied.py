@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import NamedTuple
 
-import numpy as np
 import onnx_ir as ir
 
-from qcompile.calibrate.crossings import Crossings, crossings
+from qcompile.calibrate.picture_inputs import Picture, find_picture
 from qcompile.calibrate.sources.spec import InputSpec
-from qcompile.ir import attribute, constant, is_op, scalar_constant
+from qcompile.calibrate.uses import AFFINE, MULTIPLIES, SAME_VALUES, Use, crossings, other_operand, shape_of, uses_of
+from qcompile.ir import attribute, is_op, scalar_constant
 
 
 @dataclass(frozen=True)
@@ -29,15 +28,6 @@ class Filled:
 
 
 @dataclass(frozen=True)
-class Picture:
-    """A picture of rank 4, its channels on axis 1 or 3; pixels from 0 to `high`, None: about 0 with variance 1."""
-
-    channels: int
-    axis: int
-    high: float | None = None
-
-
-@dataclass(frozen=True)
 class State:
     """What one step hands to the next; zeros at the start."""
 
@@ -50,13 +40,6 @@ class Free:
 Implied = Tokens | Filled | Picture | State | Free
 
 
-class Use(NamedTuple):
-    """A node that reads the input, or a form of it that holds the same values, and where."""
-
-    node: ir.Node
-    at: int
-
-
 def implied_values(model: ir.Model, specs: Iterable[InputSpec]) -> dict[str, Implied]:
     """What the consumers of every input imply, by input name; bodies and functions are followed."""
     inner = crossings(model)
@@ -64,40 +47,16 @@ def implied_values(model: ir.Model, specs: Iterable[InputSpec]) -> dict[str, Imp
     found: dict[str, Implied] = {}
     for spec in specs:
         value = values[spec.name]
-        uses = list(_uses(value, _SAME_VALUES, inner))
+        uses = list(uses_of(value, SAME_VALUES, inner))
         if spec.dtype.kind == "b":
             found[spec.name] = Filled(1)
-        elif picture := _picture(spec, _uses(value, _SAME_VALUES | _AFFINE, inner)):
+        elif picture := find_picture(spec, uses_of(value, SAME_VALUES | AFFINE, inner)):
             found[spec.name] = picture
         elif spec.dtype.kind == "f":
             found[spec.name] = _float(uses)
         else:
             found[spec.name] = _integer(uses)
     return found | {name: State() for name in _returned(model, specs) if found[name] == Free()}
-
-
-_SAME_VALUES = frozenset(
-    {"Cast", "Concat", "Expand", "Flatten", "Gather", "Identity", "Reshape", "Slice", "Split", "Squeeze", "Transpose"}
-    | {"Unsqueeze"}
-)
-"""Ops whose output holds values of their first input (Concat: of any), perhaps elsewhere or fewer."""
-
-_AFFINE = frozenset({"Add", "BatchNormalization", "Div", "Mul", "Sub"})
-"""Ops that scale and shift a picture before the first convolution."""
-
-
-def _uses(value: ir.Value, through: frozenset[str], inner: Crossings) -> Iterator[Use]:
-    """Every use of the value and of what the ops `through` make of it, in the order of the graph."""
-    waiting, seen = [value], {value}
-    while waiting:
-        current = waiting.pop(0)
-        after = list(inner.get(current, ()))
-        for node, index in current.uses():
-            yield Use(node, index)
-            if is_op(node, *through) and (index == 0 or node.op_type in ("Concat", *_AFFINE)):
-                after += node.outputs
-        waiting += [other for other in after if other not in seen]
-        seen.update(after)
 
 
 def _integer(uses: list[Use]) -> Implied:
@@ -143,32 +102,19 @@ def _rows(use: Use) -> int | None:
         return None if depth is None else int(depth)
     if not (is_op(node, "Gather", "GatherElements") and use.at == 1) or node.inputs[0] is None:
         return None
-    shape = _shape(node.inputs[0])
+    shape = shape_of(node.inputs[0])
     axis = attribute(node, "axis", 0)
     rows = shape[axis] if shape is not None and -len(shape) <= axis < len(shape) else None
     return rows if isinstance(rows, int) and rows > 0 else None
 
 
-def _shape(value: ir.Value) -> list[int | ir.SymbolicDim] | None:
-    array = constant(value)
-    if array is not None:
-        return list(array.shape)
-    return None if value.shape is None else list(value.shape)
-
-
-def _other(use: Use) -> np.ndarray | None:
-    """The constant on the other side of an op with two operands."""
-    return constant(use.node.inputs[1 - use.at])
-
-
 def _compared_with(use: Use) -> float | None:
     if not is_op(use.node, "Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual"):
         return None
-    other = _other(use)
+    other = other_operand(use)
     return float(other.flat[0]) if other is not None and other.size else None
 
 
-_MULTIPLIES = ("Conv", "Gemm", "MatMul")
 _FAR_BELOW = -1e3
 """A mask times less than this switches a score off."""
 
@@ -178,7 +124,7 @@ def _is_mask(use: Use) -> bool:
     node = use.node
     if is_op(node, "Cast"):
         target = ir.DataType(attribute(node, "to"))
-        data = any(is_op(reader, *_MULTIPLIES) for reader, _ in node.outputs[0].uses())
+        data = any(is_op(reader, *MULTIPLIES) for reader, _ in node.outputs[0].uses())
         return (target.is_floating_point() or target == ir.DataType.BOOL) and not data
     return is_op(node, "And") or (is_op(node, "Where") and use.at == 0) or _is_from_one(use) or _is_far_below(use)
 
@@ -190,7 +136,7 @@ def _is_from_one(use: Use) -> bool:
 def _is_far_below(use: Use) -> bool:
     if not is_op(use.node, "Mul"):
         return False
-    other = _other(use)
+    other = other_operand(use)
     return other is not None and other.size == 1 and float(other.flat[0]) <= _FAR_BELOW
 
 
@@ -199,56 +145,6 @@ def _is_inverted_mask(use: Use) -> bool:
     if not _is_from_one(use):
         return False
     return any(_is_far_below(Use(*reader)) for reader in use.node.outputs[0].uses())
-
-
-_CHANNELS = (1, 3)
-
-
-def _picture(spec: InputSpec, uses: Iterator[Use]) -> Picture | None:
-    if spec.shape is None or len(spec.shape) != 4 or not (spec.dtype.kind == "f" or spec.dtype == np.uint8):
-        return None
-    steps = list(uses)
-    conv = next((use.node for use in steps if is_op(use.node, "Conv") and use.at == 0), None)
-    weight = _shape(conv.inputs[1]) if conv is not None and conv.inputs[1] is not None else None
-    if conv is None or weight is None or len(weight) != 4 or not isinstance(weight[1], int):
-        return None
-    channels = weight[1] * attribute(conv, "group", 1)
-    moved = any(is_op(use.node, "Transpose") for use in steps[:1])
-    axes = [axis for axis in ((3, 1) if moved else (1, 3)) if spec.shape[axis] == channels]
-    axes += [axis for axis in ((3,) if moved else (1,)) if not isinstance(spec.shape[axis], int)]
-    if channels not in _CHANNELS or not axes:
-        return None
-    high = 255.0 if spec.dtype == np.uint8 else _high(steps)
-    return Picture(channels, axes[0], high)
-
-
-def _high(steps: Iterable[Use]) -> float | None:
-    """The brightest pixel, by the first op that scales or shifts: x / 255, x - 127.5, (x - 0.485) / 0.229, ..."""
-    for use in steps:
-        node = use.node
-        if is_op(node, *_MULTIPLIES):
-            return None
-        if not is_op(node, *_AFFINE):
-            continue
-        other = constant(node.inputs[3]) if node.op_type == "BatchNormalization" else _other(use)
-        if other is None:
-            return None
-        number = float(np.mean(other)) * (-1 if node.op_type == "Add" else 1)
-        factor = 1 / number if node.op_type == "Div" and number else number
-        if node.op_type in ("Mul", "Div"):
-            if abs(factor) <= _PER_PIXEL_STEP:
-                return 255.0
-            if abs(factor) >= 1 / _PER_PIXEL_STEP:
-                return 1.0
-        elif number > 2:
-            return 255.0
-        elif node.op_type != "BatchNormalization" and 0 < number <= 1:
-            return 1.0
-    return None
-
-
-_PER_PIXEL_STEP = 1 / 50
-"""A factor below it brings pixels of 0 to 255 to a small range; 1/255, 1/127.5, 1/58 are usual."""
 
 
 def _returned(model: ir.Model, specs: Iterable[InputSpec]) -> list[str]:

@@ -10,7 +10,7 @@ import onnx_ir as ir
 
 from qcompile.calibrate.split import FeedSubset
 from qcompile.errors import CalibrationError
-from qcompile.pipeline import OBSERVED, Feed
+from qcompile.pipeline import EXTREMES, OBSERVED, Feed
 from qcompile.quant import ChannelMean, Observer
 from qcompile.runtime import ONE_THREAD, Runtime, Session
 
@@ -46,7 +46,8 @@ def observe(
 ) -> Observations:
     """Run every feed through `model` (with its observed values as outputs) and observe the named values.
 
-    `mean_axes` names the values whose mean per channel is wanted, with their channel axis.
+    `mean_axes` names the values whose mean per channel is wanted, with their channel axis; in bodies that iterate there
+    is none.
 
     Raises CalibrationError naming tensor and sample where a value is NaN or infinite, or the runtime refuses a feed.
     """
@@ -54,6 +55,7 @@ def observe(
     shown = [value.metadata_props.get(OBSERVED, value.name or "") for value in model.graph.outputs]
     observers: dict[str, Observer] = {name: observer() for name in names}
     means = {name: ChannelMean(axis) for name, axis in (mean_axes or {}).items()}
+    extremes = {name for name, value in zip(shown, model.graph.outputs, strict=True) if EXTREMES in value.metadata_props}
     met: set[str] = set()
     where = feeds.where if isinstance(feeds, FeedSubset) else "sample {}".format
     for number, feed in enumerate(feeds):
@@ -62,7 +64,7 @@ def observe(
         met |= there
         for name in (n for n in observers if n in there):  # in order: the first bad one is named
             observers[name] = _observed(observers[name], name, where(number), values)
-        for name in means.keys() & there:
+        for name in means.keys() & there - extremes:
             means[name] = means[name].observe(values[name])
         if progress is not None:
             progress("calibrate", number + 1, len(feeds))

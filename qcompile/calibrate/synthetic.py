@@ -9,7 +9,8 @@ import numpy as np
 import onnx_ir as ir
 
 from qcompile.calibrate.hypotheses import Hypothesis, OpenShapes
-from qcompile.calibrate.implied import Filled, Implied, Picture, State, Tokens, implied_values
+from qcompile.calibrate.implied import Filled, Implied, State, Tokens, implied_values
+from qcompile.calibrate.picture_inputs import Picture
 from qcompile.calibrate.pictures import picture
 from qcompile.calibrate.sources.spec import InputSpec, fits, shown
 from qcompile.errors import CalibrationError, ModelError

@@ -5,7 +5,7 @@ from __future__ import annotations
 import onnx_ir as ir
 
 from qcompile.errors import PlanError
-from qcompile.ir import constant, nodes
+from qcompile.ir import constant, graphs, nodes
 from qcompile.plan import Plan
 from qcompile.quant import QuantParams
 
@@ -13,7 +13,7 @@ from qcompile.quant import QuantParams
 def check_fits(plan: Plan, model: ir.Model) -> None:
     """Raises PlanError, naming the first stranger, if the plan speaks of nodes or values that the model lacks."""
     names = {node.name for node in nodes(model)}
-    values = {value.name for value in model.graph.inputs}
+    values = {value.name for graph in graphs(model) for value in graph.inputs}
     values |= {value.name for node in nodes(model) for value in node.outputs}
     strangers = [("node", n) for n in plan.nodes if n not in names]
     strangers += [("value", v) for v in plan.values if v not in values]

@@ -96,7 +96,7 @@ def place(
     clamps = _absorb_clamps(units, reasons)
     _keep_between_integers(units, clamps, model.graph.outputs if quantized_outputs else ())
     if dynamic:
-        _make_dynamic(units)
+        _make_dynamic(units, clamps)
     for node in everything:
         if node in units or (node in clamps and clamps[node] in units):
             unit = units.get(node) or units[clamps[node]]
@@ -223,11 +223,12 @@ def _keep_between_integers(
             unit.clamps = []
 
 
-def _make_dynamic(units: dict[ir.Node, Unit]) -> None:
+def _make_dynamic(units: dict[ir.Node, Unit], clamps: dict[ir.Node, ir.Node]) -> None:
     """Let products between floats quantize their input by themselves; one that comes as integers already is fixed."""
     for unit in units.values():
-        is_free = unit.form is Form.INTEGER_TO_FLOAT and unit.activations[0].producer() not in units
-        if is_free and Form.DYNAMIC in unit.entry.forms:
+        producer = unit.activations[0].producer()
+        is_free = producer is None or clamps.get(producer, producer) not in units
+        if is_free and unit.form is Form.INTEGER_TO_FLOAT and Form.DYNAMIC in unit.entry.forms:
             unit.form = Form.DYNAMIC
 
 

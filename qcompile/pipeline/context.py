@@ -17,6 +17,9 @@ Feed = Mapping[str, np.ndarray]
 OBSERVED = "qcompile.observer"
 """Metadata key of an output that is there to be observed; its value is the name of the value that it shows."""
 
+EXTREMES = "qcompile.extremes"
+"""Metadata key of such an output that shows only the smallest and largest elements, shape (iterations, 2)."""
+
 
 class Runner(Protocol):
     """Runs a model on a feed, as written: nothing optimised."""

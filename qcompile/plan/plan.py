@@ -54,7 +54,7 @@ class Plan:
     bias_shifts: dict[str, tuple[float, ...]] = field(default_factory=dict)
     """What is added to the bias of a node, a float32 number for each channel, by node name."""
     notes: dict[str, str] = field(default_factory=dict)
-    """How the plan came about (observer, number of samples, ...); kept in the file, read by nobody."""
+    """How the plan came about (observer, number of samples, ...); kept in the file, read by no pass."""
 
     def is_integer(self, node: str | None) -> bool:
         """Whether the node of this name computes on integers."""

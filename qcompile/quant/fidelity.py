@@ -29,8 +29,8 @@ class OutputFidelity:
     max_abs: float
     """Largest difference of two elements."""
     agreement: float | None
-    """Share, 0..1: of rows (last axis) with the largest entry in the same place; of equal elements for whole numbers;
-    None where an output has no row of two or more entries."""
+    """Share, 0..1: of rows (last axis) with the largest entry in the same place; of equal elements for whole numbers
+    and texts; None where an output has no row of two or more entries."""
 
 
 class Comparison:
@@ -76,6 +76,9 @@ class _Output:
     def _compare(self, wanted: np.ndarray, got: np.ndarray) -> None:
         if wanted.shape != got.shape:
             raise ModelError(f"output {self.name!r} differs in shape ({list(wanted.shape)} and {list(got.shape)})")
+        if wanted.dtype.kind == got.dtype.kind == "O":  # texts and maps have no distance: only whether they agree
+            self._count_decisions(wanted, got)
+            return
         for array in (wanted, got):
             if array.dtype.kind not in "biuf":
                 raise ModelError(f"output {self.name!r} cannot be compared (it holds no numbers: {array.dtype})")
@@ -87,7 +90,7 @@ class _Output:
 
     def _count_decisions(self, wanted: np.ndarray, got: np.ndarray) -> None:
         if wanted.dtype.kind != "f":
-            same = wanted == got
+            same = np.asarray(wanted == got)
         elif wanted.ndim >= 2 and wanted.shape[-1] >= 2:
             same = wanted.argmax(-1) == got.argmax(-1)
         else:

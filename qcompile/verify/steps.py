@@ -45,18 +45,19 @@ class StepError:
 def step_errors(reference: ir.Model, lowered: ir.Model, feed: Feed, runtime: Runtime = ONE_THREAD) -> list[StepError]:
     """Compare every such value that both models have, by name, on one feed. Both models are changed: pass copies."""
     codes = {node.outputs[0].name: node.inputs[0] for node in reference.graph if is_op(node, "QuantizeLinear")}
+    found = {v.name for n in reference.graph if is_op(n, "DynamicQuantizeLinear") for v in n.outputs}
     floats = {v.name: v for node in reference.graph for v in node.outputs if v.name in _float_results(lowered)}
-    actual = _values(lowered, {*codes, *floats}, feed, runtime)
+    actual = _values(lowered, {*codes, *floats, *found}, feed, runtime)
     if not actual:
         return []  # all integers lie in bodies
     _cut(reference, set(actual))
     session = Session(reference, runtime, optimize=False)
-    given = {name: array for name, array in actual.items() if name in codes}
+    given = {name: array for name, array in actual.items() if name in codes or name in found}
     expected = dict(zip(session.outputs, session.run({**feed, **given}), strict=True))
     errors = []
     for name, array in actual.items():
         wanted = expected.get(f"{name}{_EXPECTED}")
-        if wanted is None or not array.size:
+        if wanted is None or not array.size or name in found:
             continue
         steps = _steps(wanted, array)
         made = codes.get(name) or floats[name]
@@ -119,7 +120,7 @@ def _cut(model: ir.Model, names: set[str]) -> None:
         for value in node.outputs:
             if value.name not in names or (is_op(node, "QuantizeLinear") and constant(node.inputs[0]) is not None):
                 continue
-            if is_op(node, "QuantizeLinear"):
+            if is_op(node, "QuantizeLinear", "DynamicQuantizeLinear"):
                 given = ir.Value(name=value.name, type=value.type, shape=value.shape)
                 value.replace_all_uses_with(given)
                 graph.inputs.append(given)

@@ -8,7 +8,8 @@ import numpy as np
 import onnx_ir as ir
 import pytest
 
-from qcompile.calibrate.implied import Filled, Free, Implied, Picture, State, Tokens, implied_values
+from qcompile.calibrate.implied import Filled, Free, Implied, State, Tokens, implied_values
+from qcompile.calibrate.picture_inputs import Picture
 from qcompile.calibrate.sources import input_specs
 
 
