@@ -39,7 +39,8 @@ _ARITHMETIC = {
     "Sub",
 }
 _MOVES = {"Concat", "Expand", "Flatten", "Gather", "Reshape", "Slice", "Squeeze", "Transpose", "Unsqueeze", "Where"}
-_LINEAR_TIME = _ARITHMETIC | _MOVES | {"Cast", "CastLike", "ConstantOfShape", "Identity"}
+_REDUCTIONS = {"ReduceL1", "ReduceL2", "ReduceMax", "ReduceMean", "ReduceMin", "ReduceSum", "ReduceSumSquare"}
+_LINEAR_TIME = _ARITHMETIC | _MOVES | _REDUCTIONS | {"Cast", "CastLike", "ConstantOfShape", "Identity"}
 """Operators that prepare weights: at any size they cost no more than reading and writing."""
 
 _RANDOM = {"Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike"}

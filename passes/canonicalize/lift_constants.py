@@ -8,7 +8,7 @@ import onnx_ir as ir
 from onnx_ir.passes.common import LiftConstantsToInitializersPass, RemoveInitializersFromInputsPass
 
 from qcompile.errors import ModelError
-from qcompile.ir import graphs, is_op, nodes
+from qcompile.ir import is_op, nodes
 from qcompile.pipeline import Context, Pass, PassResult, Preserves
 
 _UNLISTED_WEIGHTS = 4
@@ -28,8 +28,9 @@ class LiftConstants(Pass):
         }                                               }
 
     In bodies too; an initializer stays in the graph of its Constant. A Constant that is itself an output stays.
-    Before IR version 4 every weight had to be listed as an input, and exporters went on doing so: the weights are
-    what gets quantized, so nobody can be allowed to feed others. Preserves outputs exactly.
+    Before IR version 4 every weight had to be listed as an input, and exporters went on listing them all: the weights
+    are what gets quantized, so nobody can be allowed to feed others. Where only some are listed, that is meant: they
+    are inputs with a default, and stay. Preserves outputs exactly.
     """
 
     name = "lift-constants"
@@ -37,11 +38,13 @@ class LiftConstants(Pass):
 
     def run(self, model: ir.Model, context: Context) -> PassResult:
         """Lift, in the main graph and in the bodies. Raises ModelError for a constant in sparse form."""
-        listed = sum(value.is_initializer() for graph in graphs(model) for value in graph.inputs)
+        listed = [value for value in model.graph.inputs if value.is_initializer()]
+        have_to_be = model.ir_version < _UNLISTED_WEIGHTS or len(listed) == len(model.graph.initializers)
         lifted = lift_constant_nodes(model)
-        RemoveInitializersFromInputsPass()(model)
+        if have_to_be:
+            RemoveInitializersFromInputsPass()(model)
         model.ir_version = max(model.ir_version, _UNLISTED_WEIGHTS)
-        return PassResult(listed + lifted)
+        return PassResult(lifted + len(listed) * have_to_be)
 
 
 def lift_constant_nodes(model: ir.Model) -> int:

@@ -45,9 +45,7 @@ class InsertObservers(Pass):
         return PassResult(changes)
 
 
-def _show(
-    model: ir.Model, graph: ir.Graph, value: ir.Value, carriers: dict[ir.Graph, ir.Node], names: Names
-) -> bool:
+def _show(model: ir.Model, graph: ir.Graph, value: ir.Value, carriers: dict[ir.Graph, ir.Node], names: Names) -> bool:
     """Make an output of the value, or of what shows it in the main graph; False where there is one, or cannot be."""
     name, iterated = value.name or "", False
     while graph in carriers:

@@ -6,9 +6,11 @@ import numpy as np
 import onnx_ir as ir
 
 from qcompile.ir import Names, attribute, bodies
-from qcompile.pipeline import OBSERVED
 
 LIFTABLE = ("If", "Loop", "Scan")
+
+LIFTED = "qcompile.lifted"
+"""Metadata key of the outputs that are added."""
 
 
 def lift(owner: ir.Node, body: ir.Graph, value: ir.Value, names: Names) -> ir.Value:
@@ -27,7 +29,7 @@ def lift(owner: ir.Node, body: ir.Graph, value: ir.Value, names: Names) -> ir.Va
     owner.resize_outputs(len(owner.outputs) + 1)
     shown = owner.outputs[-1]
     shown.name, shown.type = names.value(f"{value.name}_observed"), ir.TensorType(ir.DataType.FLOAT)
-    shown.metadata_props[OBSERVED] = "lifted"
+    shown.metadata_props[LIFTED] = value.name or ""
     for name, numbers in _per_scan_output(owner):
         owner.attributes[name] = ir.AttrInt64s(name, [*numbers, 0])
     return shown if owner.op_type == "If" else _without_empty(owner, shown, names)
@@ -35,7 +37,7 @@ def lift(owner: ir.Node, body: ir.Graph, value: ir.Value, names: Names) -> ir.Va
 
 def drop_lifted(owner: ir.Node) -> None:
     """Take the lifted outputs of the node, those of its bodies, and what reads them away again."""
-    lifted = [value for value in owner.outputs if OBSERVED in value.metadata_props]
+    lifted = [value for value in owner.outputs if LIFTED in value.metadata_props]
     if owner.op_type not in LIFTABLE or not lifted:
         return
     for value in lifted:

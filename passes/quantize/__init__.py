@@ -7,6 +7,7 @@ from qcompile.passes.quantize.fold_weight_quantization import FoldWeightQuantiza
 from qcompile.passes.quantize.gather_stored_rows import GatherStoredRows
 from qcompile.passes.quantize.insert_dynamic_quantization import InsertDynamicQuantization
 from qcompile.passes.quantize.insert_qdq import InsertQDQ
+from qcompile.passes.quantize.move_captured_codes import MoveCapturedCodes
 from qcompile.passes.quantize.quantize_bias import QuantizeBias
 from qcompile.passes.quantize.quantize_interface import QuantizeInterface
 from qcompile.passes.quantize.remove_qdq import RemoveQDQ
@@ -18,6 +19,7 @@ __all__ = [
     "GatherStoredRows",
     "InsertDynamicQuantization",
     "InsertQDQ",
+    "MoveCapturedCodes",
     "QuantizeBias",
     "QuantizeInterface",
     "RemoveQDQ",

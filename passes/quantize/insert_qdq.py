@@ -56,7 +56,7 @@ class _Inserter:
         if params is None:
             return False
         producer = value.producer()
-        for_all = producer is not None and self.plan.is_integer(producer.name)
+        for_all = producer is not None and self.plan.makes_codes(producer.name)
         uses = [(n, i) for n, i in value.uses() if for_all or self.plan.reads_codes(n.name)]
         if not uses and not (for_all and value.is_graph_output()):
             return False

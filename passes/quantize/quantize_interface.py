@@ -86,10 +86,9 @@ def _quantize_output(model: ir.Model, place: int) -> tuple[str, QuantParams] | s
         return f"output {name!r} stays float ({made_by})"
     if codes.producer() is None or codes.is_graph_output():
         bridge = ir.node("Identity", [codes], name=Names(model).node(f"{name}_identity"))
-        bridge.outputs[0].type = codes.type
         model.graph.insert_before(maker, bridge)
         codes = bridge.outputs[0]
-    codes.shape = value.shape
+    codes.type, codes.shape = ir.TensorType(ir.DataType.from_numpy(params.zero_point.dtype)), value.shape
     model.graph.outputs[place] = codes
     value.name, codes.name = Names(model).value(f"{name}_dequantized"), name
     return name, params

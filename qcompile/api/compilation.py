@@ -253,7 +253,9 @@ class _Compilation:
             placement = self._place(missing)
 
         def plans(where: Placement) -> Iterator[Plan]:
-            found = candidate_plans(self.model, where, known, seen, request.target, request.emitted_format())
+            found = candidate_plans(
+                self.model, where, known, seen, request.target, request.emitted_format(), placement.groups
+            )
             return (replace(plan, io_type=request.io_type or plan.io_type) for plan in found)
 
         plan, sqnr_db = choose(plans(placement), self._sqnr_db)
@@ -335,6 +337,7 @@ def copied(source: OpenedSource, status: str, why: str) -> CompileResult:
         size_before=source.size,
         size_after=source.size,
         warnings=(why,),
+        external_data=has_external_data(source.model),
         original=source.content,
     )
 

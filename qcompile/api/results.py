@@ -8,7 +8,7 @@ from pathlib import Path
 
 import onnx_ir as ir
 
-from qcompile.ir import save_model, write_bytes
+from qcompile.ir import data_folder, save_model, write_bytes
 from qcompile.pipeline import Trace
 from qcompile.plan import Plan, Reason, interface_params
 from qcompile.quant import OutputFidelity
@@ -77,8 +77,9 @@ class CompileResult:
         return min((output.sqnr_db for output in self.fidelity), default=float("inf"))
 
     def save(self, path: str | Path) -> None:
-        """Write the model; a byte copy of the source where nothing was to be done."""
-        if self.original is not None:
+        """Write the model; a byte copy of the source where nothing was to be done and its weights need not move."""
+        stays = not self.external_data or data_folder(self.model) == Path(path).resolve().parent
+        if self.original is not None and stays:
             write_bytes(Path(path), self.original())
         else:
             save_model(self.model, path, external=self.external_data)

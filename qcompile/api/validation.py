@@ -63,8 +63,8 @@ def validate(
             raise ModelError(f"{what} differ between {' and '.join(held)}; they are not forms of one model")
     feeds = open_feeds(data, input_specs(left), preprocess=preprocess, max_samples=max_samples)
     runtime = Runtime(threads, custom_op_library)
-    faced = (FloatFaced(Session(model, runtime), model.metadata_props) for model in (left, right))
-    outputs = compare(*faced, feeds)
+    one, other = (FloatFaced(Session(model, runtime), model.metadata_props) for model in (left, right))
+    outputs = compare(one, other, feeds)
     return ValidationReport(outputs, len(feeds))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import onnx_ir as ir
@@ -40,7 +40,7 @@ class Free:
 Implied = Tokens | Filled | Picture | State | Free
 
 
-def implied_values(model: ir.Model, specs: Iterable[InputSpec]) -> dict[str, Implied]:
+def implied_values(model: ir.Model, specs: Sequence[InputSpec]) -> dict[str, Implied]:
     """What the consumers of every input imply, by input name; bodies and functions are followed."""
     inner = crossings(model)
     values = {value.name: value for value in model.graph.inputs}
@@ -147,12 +147,12 @@ def _is_inverted_mask(use: Use) -> bool:
     return any(_is_far_below(Use(*reader)) for reader in use.node.outputs[0].uses())
 
 
-def _returned(model: ir.Model, specs: Iterable[InputSpec]) -> list[str]:
+def _returned(model: ir.Model, specs: Sequence[InputSpec]) -> list[str]:
     """Inputs after the first that come out again, in type and shape, beside other outputs."""
     outputs = [(value.dtype, _dims(value)) for value in model.graph.outputs]
     if len(outputs) < 2:
         return []
-    names = {spec.name: spec.dtype.kind for spec in list(specs)[1:]}
+    names = {spec.name: spec.dtype.kind for spec in specs[1:]}
     values = [value for value in model.graph.inputs if names.get(value.name or "") == "f" and value.shape]
     return [value.name or "" for value in values if (value.dtype, _dims(value)) in outputs]
 

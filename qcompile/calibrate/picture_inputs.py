@@ -22,9 +22,12 @@ class Picture:
 
 
 _CHANNELS = (1, 3)
+"""Of pictures; other numbers are those of feature maps, or of bands that have another spectrum."""
 
 
 def find_picture(spec: InputSpec, uses: Iterable[Use]) -> Picture | None:
+    """The picture that an input of rank 4 is, where a convolution of 1 or 3 channels reads it; `uses` are its uses,
+    also those after a change of layout or scale."""
     if spec.shape is None or len(spec.shape) != 4 or not (spec.dtype.kind == "f" or spec.dtype == np.uint8):
         return None
     steps = list(uses)
@@ -43,29 +46,28 @@ def find_picture(spec: InputSpec, uses: Iterable[Use]) -> Picture | None:
 
 
 def _high(steps: Iterable[Use]) -> float | None:
-    """The brightest pixel, by the first op that scales or shifts: x / 255, x - 127.5, (x - 0.485) / 0.229, ..."""
+    """The brightest pixel, by the first op that tells: x / 255, x - 127.5, (x - 0.485) / 0.229, ..."""
     for use in steps:
-        node = use.node
-        if is_op(node, *MULTIPLIES):
+        if is_op(use.node, *MULTIPLIES):
             return None
-        if not is_op(node, *AFFINE):
-            continue
-        other = constant(node.inputs[3]) if node.op_type == "BatchNormalization" else other_operand(use)
-        if other is None:
-            return None
-        number = float(np.mean(other)) * (-1 if node.op_type == "Add" else 1)
-        factor = 1 / number if node.op_type == "Div" and number else number
-        if node.op_type in ("Mul", "Div"):
-            if abs(factor) <= _PER_PIXEL_STEP:
-                return 255.0
-            if abs(factor) >= 1 / _PER_PIXEL_STEP:
-                return 1.0
-        elif number > 2:
-            return 255.0
-        elif node.op_type != "BatchNormalization" and 0 < number <= 1:
-            return 1.0
+        if is_op(use.node, *AFFINE) and (high := _told_by(use)) is not None:
+            return high
     return None
 
 
-_PER_PIXEL_STEP = 1 / 50
-"""A factor below it brings pixels of 0 to 255 to a small range; 1/255, 1/127.5, 1/58 are usual."""
+def _told_by(use: Use) -> float | None:
+    op_type = use.node.op_type
+    other = constant(use.node.inputs[3]) if op_type == "BatchNormalization" else other_operand(use)
+    number = 0.0 if other is None else float(np.mean(other))
+    if op_type in ("Mul", "Div"):
+        gain = abs(number) if op_type == "Mul" or not number else 1 / abs(number)
+        return 255.0 if 0 < gain <= _PIXEL_GAIN else 1.0 if gain >= 1 / _PIXEL_GAIN else None
+    middle = -number if op_type == "Add" else number
+    if middle > 2:
+        return 255.0
+    # A running mean below 1 may as well be that of normalised pixels.
+    return 1.0 if 0 < middle <= 1 and op_type != "BatchNormalization" else None
+
+
+_PIXEL_GAIN = 1 / 50
+"""What brings pixels of 0 to 255 to a small range is below it: 1/255, 1/127.5, 1/58 are usual."""

@@ -55,7 +55,9 @@ def observe(
     shown = [value.metadata_props.get(OBSERVED, value.name or "") for value in model.graph.outputs]
     observers: dict[str, Observer] = {name: observer() for name in names}
     means = {name: ChannelMean(axis) for name, axis in (mean_axes or {}).items()}
-    extremes = {name for name, value in zip(shown, model.graph.outputs, strict=True) if EXTREMES in value.metadata_props}
+    extremes = {
+        name for name, value in zip(shown, model.graph.outputs, strict=True) if EXTREMES in value.metadata_props
+    }
     met: set[str] = set()
     where = feeds.where if isinstance(feeds, FeedSubset) else "sample {}".format
     for number, feed in enumerate(feeds):

@@ -56,6 +56,8 @@ def stateless_specs(model: ir.Model, specs: Sequence[InputSpec], sequence: Mappi
 
 
 def _check_pair(output: InputSpec, into: InputSpec) -> None:
+    if not (output.is_tensor and into.is_tensor):
+        raise CalibrationError(f"output {output.name!r} cannot feed input {into.name!r} (a state is one tensor)")
     if output.dtype != into.dtype:
         raise CalibrationError(
             f"output {output.name!r} cannot feed input {into.name!r} ({output.dtype}, the input is {into.dtype})"

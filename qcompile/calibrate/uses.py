@@ -14,13 +14,19 @@ MULTIPLIES = ("Conv", "Gemm", "MatMul")
 """Ops that multiply by weights."""
 
 SAME_VALUES = frozenset(
-    {"Cast", "Concat", "Expand", "Flatten", "Gather", "Identity", "Reshape", "Slice", "Split", "Squeeze", "Transpose"}
-    | {"Unsqueeze"}
-)
+    {
+        "Cast", "Concat", "Expand", "Flatten", "Gather", "Identity", "Reshape", "Slice", "Split", "Squeeze",
+        "Transpose", "Unsqueeze",
+    }
+)  # fmt: skip
 """Ops whose output holds values of their first input (Concat: of any), perhaps elsewhere or fewer."""
 
 AFFINE = frozenset({"Add", "BatchNormalization", "Div", "Mul", "Sub"})
 """Ops that scale and shift a picture before the first convolution."""
+
+
+Crossings = Mapping[ir.Value, Sequence[ir.Value]]
+"""For a value: what it is called on the other side of a body's or function's border."""
 
 
 class Use(NamedTuple):
@@ -45,6 +51,7 @@ def uses_of(value: ir.Value, through: frozenset[str], inner: Crossings) -> Itera
 
 
 def shape_of(value: ir.Value) -> list[int | ir.SymbolicDim] | None:
+    """The declared shape, or that of the constant behind the value."""
     array = constant(value)
     if array is not None:
         return list(array.shape)
@@ -54,9 +61,6 @@ def shape_of(value: ir.Value) -> list[int | ir.SymbolicDim] | None:
 def other_operand(use: Use) -> np.ndarray | None:
     """The constant on the other side of an op with two operands."""
     return constant(use.node.inputs[1 - use.at])
-
-
-Crossings = Mapping[ir.Value, Sequence[ir.Value]]
 
 
 def crossings(model: ir.Model) -> Crossings:

@@ -42,14 +42,14 @@ def bias_shifts(placement: Placement, plan: Plan, means: Mapping[str, ChannelMea
 
 
 def _can_correct(unit: Unit) -> bool:
-    return unit.entry.weight is not None and unit.entry.bias is not None
+    return unit.entry.bias is not None
 
 
 def _shift(unit: Unit, plan: Plan, mean: Array) -> Array | None:
     node, entry = unit.node, unit.entry
-    assert entry.weight is not None
-    weight = constant(node.inputs[entry.weight])
-    params = plan.weights.get((node.name or "", entry.weight))
+    index = entry.weights[0]
+    weight = constant(node.inputs[index])
+    params = plan.weights.get((node.name or "", index))
     if weight is None or params is None:
         return None
     error = weight.astype(np.float64) - params.fake_quantize(weight)

@@ -39,11 +39,11 @@ def _shape(value: ir.Value | None) -> tuple[int | None, ...] | None:
 
 
 def sum_bound(node: ir.Node, entry: OpEntry) -> int:
-    """Largest magnitude that the int32 sum of a weighted node can reach: unsigned codes times narrow signed ones."""
-    assert entry.weight is not None
-    shape = static_shape(node.inputs[entry.weight]) or ()
-    channels = shape[entry.weight_axis(node_facts(node))] if entry.weight_axis else 1
-    return 255 * 127 * (math.prod(shape) // max(1, channels))
+    """Largest magnitude that an int32 sum of a weighted node can reach: unsigned codes times narrow signed ones."""
+    shapes = [static_shape(node.inputs[index]) or () for index in entry.weights]
+    axis = entry.weight_axis(node_facts(node)) if entry.weight_axis else None
+    terms = [math.prod(shape) // max(1, 1 if axis is None else shape[axis]) for shape in shapes]
+    return 255 * 127 * max(terms)
 
 
 def computes_float(node: ir.Node) -> bool:

@@ -45,8 +45,11 @@ def candidate_plans(
     seen: Observations,
     target: Target,
     format_: str,
+    moved: Mapping[str, str] | None = None,
 ) -> Iterator[Plan]:
     """Plans to choose from, the simplest first: by each reading of the ranges, without and with corrected biases.
+
+    `moved` says of values that were not observed which one holds the same numbers.
 
     Raises CalibrationError if an observer gives no finite range.
     """
@@ -54,7 +57,9 @@ def candidate_plans(
         broken = next((v for v, (low, high) in ranges.items() if not low <= high), None)
         if broken is not None:
             raise CalibrationError(f"observer {reading!r} gives no range for tensor {broken!r}; use another observer")
-        plan = make_plan(placement, {**ranges, **known}, target, format_)
+        found = {**ranges, **known}
+        same = {value: found[source] for value, source in (moved or {}).items() if source in found}
+        plan = make_plan(placement, same | found, target, format_)
         plan.notes |= {"observer": reading}
         plan.weights |= stored_weights(model, plan)
         yield plan

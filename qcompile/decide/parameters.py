@@ -92,10 +92,10 @@ def _on_knees(placement: Placement, ranges: Mapping[str, Range], scheme: Scheme)
 
 
 def _constant_params(unit: Unit, plan: Plan, scheme: Scheme) -> dict[tuple[str, int], QuantParams]:
-    """Parameters of the constant inputs of a unit: its weight, or an operand that is a constant."""
+    """Parameters of the constant inputs of a unit: its weights, or an operand that is a constant."""
     name = unit.node.name or ""
-    if unit.entry.weight is not None:
-        return {(name, unit.entry.weight): _weight(unit, plan)}
+    if unit.entry.weights:
+        return {(name, index): _weight(unit, index, plan) for index in unit.entry.weights}
     found = {}
     for index, value in enumerate(unit.node.inputs):
         array = constant(value)
@@ -104,20 +104,18 @@ def _constant_params(unit: Unit, plan: Plan, scheme: Scheme) -> dict[tuple[str, 
     return found
 
 
-def _weight(unit: Unit, plan: Plan) -> QuantParams:
+def _weight(unit: Unit, index: int, plan: Plan) -> QuantParams:
     """Per-channel parameters of a weight, such that bias and products fit int32 together."""
     entry, node = unit.entry, unit.node
-    assert entry.weight is not None
-    weight = constant(node.inputs[entry.weight])
+    weight = constant(node.inputs[index])
     assert weight is not None
     axis = entry.weight_axis(node_facts(node)) if entry.weight_axis else None
     params = weight_params(weight, axis)
-    activation = unit.activations[0].name or ""
-    if activation not in plan.values:  # its scale is found at run time
+    if unit.form is Form.DYNAMIC:
         return params
     bias = constant(node.inputs[entry.bias]) if entry.bias is not None and len(node.inputs) > entry.bias else None
     if bias is None:
         bias = np.zeros(weight.shape[axis] if axis is not None else 1, np.float32)
-    x_scale = float(plan.values[activation].scale)
+    x_scale = float(plan.values[unit.activations[0].name or ""].scale)
     scale = fit_weight_scale(params.scale, bias.reshape(-1), x_scale, sum_bound(node, entry))
     return QuantParams(scale, params.zero_point, params.axis)

@@ -87,9 +87,12 @@ def place(
     everything = [node for node in all_nodes(model) if computes_float(node)]
     nodes: dict[str, Decision] = {}
     units: dict[ir.Node, Unit] = {}
+    among_floats: dict[ir.Node, Unit] = {}
     for node in everything:
         found = reasons.get(node.name or "") or _supported(node, target, format_)
-        if isinstance(found, OpEntry):
+        if isinstance(found, OpEntry) and found.joins_floats:
+            among_floats[node] = Unit(node, found, form=Form.DYNAMIC)
+        elif isinstance(found, OpEntry):
             units[node] = Unit(node, found)
         else:
             nodes[node.name or ""] = Decision(Form.FLOAT, found)
@@ -97,6 +100,7 @@ def place(
     _keep_between_integers(units, clamps, model.graph.outputs if quantized_outputs else ())
     if dynamic:
         _make_dynamic(units, clamps)
+    units |= among_floats  # only now: to its neighbours such a node is a float one
     for node in everything:
         if node in units or (node in clamps and clamps[node] in units):
             unit = units.get(node) or units[clamps[node]]
@@ -125,12 +129,12 @@ def _supported(node: ir.Node, target: Target, format_: str) -> OpEntry | Reason:
     if isinstance(entry, Reason):
         return entry
     unit = Unit(node, entry)
-    factors = [node.inputs[i] for i in (entry.weight, entry.bias) if i is not None and i < len(node.inputs)]
+    factors = [node.inputs[i] for i in (*entry.weights, entry.bias) if i is not None and i < len(node.inputs)]
     for value in (*unit.activations, *factors):
         array = constant(value)
         if array is not None and not np.isfinite(array).all():
             return Reason(Code.UNSUPPORTED_FORM, "a constant of it is not finite")
-    if entry.weight is None:
+    if not entry.weights:
         return entry
     if constant(unit.activations[0]) is not None:
         return Reason(Code.UNSUPPORTED_FORM, "both factors are constant")

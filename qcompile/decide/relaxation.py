@@ -6,7 +6,7 @@ import math
 
 from qcompile.calibrate import Observations
 from qcompile.decide.placement import Placement
-from qcompile.plan import Code, Plan, Reason
+from qcompile.plan import Code, Form, Plan, Reason
 from qcompile.quant import HistogramObserver, input_sqnr_db
 
 AIM_DB = 28.0
@@ -25,7 +25,8 @@ def relaxations(placement: Placement, plan: Plan, seen: Observations) -> list[di
     for unit in placement.units:
         name = unit.activations[0].name or ""
         observer = seen.observers.get(placement.groups.get(name, ""))
-        if unit.entry.weight is None or name not in plan.values or not isinstance(observer, HistogramObserver):
+        is_fixed = unit.entry.weights and unit.form is not Form.DYNAMIC and name in plan.values
+        if not is_fixed or not isinstance(observer, HistogramObserver):
             continue
         sqnr_db = input_sqnr_db(observer.histogram, plan.values[name])
         if math.isfinite(sqnr_db):

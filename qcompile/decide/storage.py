@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 import numpy as np
 import onnx_ir as ir
 
@@ -11,6 +13,19 @@ from qcompile.quant import QuantParams, weight_params
 
 OVERHEAD = 512
 """Bytes that a stored weight costs beside itself: two nodes and their names."""
+
+WEIGHT_AXES: Mapping[str, Callable[[ir.Node], dict[int, int]]] = {
+    "Conv": lambda node: {1: 0},
+    # one scale per output channel, or per input channel where groups share them
+    "ConvTranspose": lambda node: {1: 0 if attribute(node, "group", 1) > 1 else 1},
+    "Gather": lambda node: {0: 0} if attribute(node, "axis", 0) == 0 else {},
+    "Gemm": lambda node: {1: 0 if attribute(node, "transB", 0) else 1},
+    "GRU": lambda node: {1: 1, 2: 1},
+    "LSTM": lambda node: {1: 1, 2: 1},
+    "MatMul": lambda node: {0: -2, 1: -1},
+    "RNN": lambda node: {1: 1, 2: 1},
+}
+"""By op: input index -> axis of the scales, for the operators whose weights lie still while activations pass."""
 
 
 def stored_weights(model: ir.Model, plan: Plan) -> dict[tuple[str, int], QuantParams]:
@@ -36,19 +51,5 @@ def _is_excluded(node: ir.Node, plan: Plan) -> bool:
 
 
 def _weight_axes(node: ir.Node) -> dict[int, int]:
-    """Input index -> axis of the scales, for the operators whose weights lie still while activations pass."""
-    if node.domain != "":
-        return {}
-    if node.op_type == "ConvTranspose":  # one scale per output channel, or per input channel where groups share them
-        return {1: 0 if attribute(node, "group", 1) > 1 else 1}
-    if node.op_type == "Gemm":
-        return {1: 0 if attribute(node, "transB", 0) else 1}
-    if node.op_type == "Gather":
-        return {0: 0} if attribute(node, "axis", 0) == 0 else {}
-    return {
-        "Conv": {1: 0},
-        "MatMul": {0: -2, 1: -1},
-        "LSTM": {1: 1, 2: 1},
-        "GRU": {1: 1, 2: 1},
-        "RNN": {1: 1, 2: 1},
-    }.get(node.op_type, {})
+    axes = WEIGHT_AXES.get(node.op_type) if node.domain == "" else None
+    return axes(node) if axes is not None else {}

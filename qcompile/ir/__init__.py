@@ -23,7 +23,7 @@ from qcompile.ir.load import Source, load_model
 from qcompile.ir.names import Names
 from qcompile.ir.opset import CONTRIB, MINIMUM_OPSET, declare, lowest_runtime, opset
 from qcompile.ir.quantized import quantized_form
-from qcompile.ir.save import has_external_data, save_model, saved_size, to_proto, weight_bytes, write_bytes
+from qcompile.ir.save import data_folder, has_external_data, save_model, saved_size, to_proto, weight_bytes, write_bytes
 
 __all__ = [
     "CONTRIB",
@@ -33,6 +33,7 @@ __all__ = [
     "attribute",
     "bodies",
     "constant",
+    "data_folder",
     "declare",
     "detach",
     "graphs",

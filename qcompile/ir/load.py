@@ -91,9 +91,23 @@ def _check(proto: ModelProto, name: str, folder: Path | None) -> None:
         if graph.sparse_initializer:
             weight = graph.sparse_initializer[0].values.name
             raise ModelError(f"sparse initializer {weight!r} in {name} (not supported); export it dense")
+    _check_types(proto.graph, name)
     _check_values(proto.graph, set(), name)
     _check_node_names(proto.graph, name)
     check_tensors(proto, name, folder)
+
+
+def _check_types(graph: GraphProto, name: str) -> None:
+    """Maps have no form in which a graph of them could be worked on."""
+    for kind, values in (("input", graph.input), ("output", graph.output), ("value", graph.value_info)):
+        for value in values:
+            inner = value.type
+            while (holder := inner.WhichOneof("value")) in ("sequence_type", "optional_type"):
+                inner = getattr(inner, holder).elem_type
+            if holder == "map_type":
+                raise ModelError(
+                    f"unusable {kind} {value.name!r} of {name} (a map, not a tensor); export the model with tensors"
+                )
 
 
 def _graphs(graph: GraphProto) -> Iterator[GraphProto]:

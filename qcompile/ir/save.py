@@ -68,8 +68,8 @@ def _must_be_external(model: ir.Model) -> bool:
 def saved_size(model: ir.Model, *, external: bool = False) -> int:
     """Bytes that `save_model` would write; but for headers and padding where weights are external."""
     if external or _must_be_external(model):
-        return to_proto(without_weights(model)).ByteSize() + weight_bytes(model)
-    return to_proto(model).ByteSize()
+        return int(to_proto(without_weights(model)).ByteSize()) + weight_bytes(model)
+    return int(to_proto(model).ByteSize())
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -150,6 +150,13 @@ def _umask() -> int:
 def has_external_data(model: ir.Model) -> bool:
     """Whether any weight lies in another file."""
     return any(isinstance(v.const_value, ir.ExternalTensor) for g in graphs(model) for v in g.initializers.values())
+
+
+def data_folder(model: ir.Model) -> Path | None:
+    """The one folder that all external weights lie in, if there is one."""
+    tensors = (value.const_value for graph in graphs(model) for value in graph.initializers.values())
+    folders = {Path(tensor.base_dir).resolve() for tensor in tensors if isinstance(tensor, ir.ExternalTensor)}
+    return folders.pop() if len(folders) == 1 else None
 
 
 def weight_bytes(model: ir.Model) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import onnx_ir as ir
@@ -12,7 +12,8 @@ import onnx_ir as ir
 from qcompile.plan import Plan
 from qcompile.targets import Target, find_target
 
-Feed = Mapping[str, np.ndarray]
+Feed = Mapping[str, Any]
+"""Input name -> array; a list of arrays where the input is a sequence, None where it is optional and absent."""
 
 OBSERVED = "qcompile.observer"
 """Metadata key of an output that is there to be observed; its value is the name of the value that it shows."""

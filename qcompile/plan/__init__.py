@@ -7,4 +7,16 @@ from qcompile.plan.interface import interface_metadata, interface_params
 from qcompile.plan.plan import Decision, Form, Plan
 from qcompile.plan.reason import Code, Reason
 
-__all__ = ["Code", "Decision", "Form", "Plan", "Reason", "dumps", "interface_metadata", "interface_params", "load", "loads", "sha256"]
+__all__ = [
+    "Code",
+    "Decision",
+    "Form",
+    "Plan",
+    "Reason",
+    "dumps",
+    "interface_metadata",
+    "interface_params",
+    "load",
+    "loads",
+    "sha256",
+]

@@ -65,6 +65,10 @@ class Plan:
         """Whether the node of this name reads activations quantized with parameters of the plan."""
         return self.is_integer(node) and self.nodes[node or ""].form is not Form.DYNAMIC
 
+    def makes_codes(self, node: str | None) -> bool:
+        """Whether what the node of this name makes are codes, with parameters of the plan."""
+        return self.is_integer(node) and self.nodes[node or ""].form is Form.INTEGER
+
     def stayed_float(self) -> list[tuple[str, Reason]]:
         """Name and reason of every decided node that stays float, in graph order."""
         return [(name, d.reason) for name, d in self.nodes.items() if not d.is_integer and d.reason]

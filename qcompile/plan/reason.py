@@ -16,7 +16,6 @@ class Code(StrEnum):
     NOT_BETWEEN_INTEGERS = "not-between-integers"
     NO_RANGE = "no-range"
     EXCLUDED = "excluded"
-    INSIDE_SUBGRAPH = "inside-subgraph"
     KEPT_FOR_ACCURACY = "kept-for-accuracy"
     RUNTIME_DECLINED = "runtime-declined"
     RUNTIME_QUANTIZED = "runtime-quantized"
@@ -32,7 +31,6 @@ _TEXT = {
     Code.NOT_BETWEEN_INTEGERS: "it has no integer work before and after it, so converting would only cost",
     Code.NO_RANGE: "calibration saw no value of it",
     Code.EXCLUDED: "an option or a rule excludes it",
-    Code.INSIDE_SUBGRAPH: "it lies in the body of a control-flow node",
     Code.KEPT_FOR_ACCURACY: "float was measured to be worth it here",
     Code.RUNTIME_DECLINED: "the runtime did not fuse it into an integer kernel",
     Code.RUNTIME_QUANTIZED: "the runtime quantized it unasked",

@@ -10,14 +10,14 @@ import numpy as np
 import onnx
 import onnx_ir as ir
 
-from qcompile.ir import graphs, to_proto
+from qcompile.ir import data_folder, graphs, to_proto
 
 Runnable = ir.Model | onnx.ModelProto | bytes | Path
 
 _BESIDE = 1 << 16
 """Bytes from which on a weight is not copied into the serialized graph, which holds 2 GiB at most."""
 
-_SHARED = "bool int8 uint8 int16 uint16 int32 uint32 int64 uint64 float32 float64 float16".split()
+_SHARED = {"bool", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64", "float32", "float64"}
 """Types that numpy and the runtime keep alike in memory."""
 
 
@@ -42,7 +42,7 @@ def loadable(model: Runnable) -> Loadable:
     if isinstance(model, onnx.ModelProto):
         return Loadable(model.SerializeToString())
     light, weights = model.clone(), {}
-    folder = _data_folder(model)
+    folder = data_folder(model)
     for graph in graphs(light):
         for name, value in graph.initializers.items():
             tensor = value.const_value
@@ -55,13 +55,6 @@ def loadable(model: Runnable) -> Loadable:
             elif isinstance(tensor, ir.ExternalTensor):
                 value.const_value = ir.Tensor(tensor.numpy(), dtype=tensor.dtype, name=name)
     return Loadable(to_proto(light).SerializeToString(), weights, folder)
-
-
-def _data_folder(model: ir.Model) -> Path | None:
-    """The one folder that all external weights lie in, if there is one."""
-    tensors = (value.const_value for graph in graphs(model) for value in graph.initializers.values())
-    folders = {tensor.base_dir for tensor in tensors if isinstance(tensor, ir.ExternalTensor)}
-    return Path(folders.pop()).resolve() if len(folders) == 1 else None
 
 
 def _array(tensor: ir.TensorProtocol) -> np.ndarray | None:

@@ -50,7 +50,7 @@ def _register(options: ort.SessionOptions, library: Path) -> None:
 
 
 _POSITION = (
-    r"\S*/\S+\.(?:cc|h):\d+ (?:[\w:]+ )?[\w:~<>]+"  # file, line, type of the result, function
+    r"\S*/\S+\.(?:cc|h):\d+ (?:\w+ (?=\w+::))?[\w:~<>]+"  # file, line, type of the result, function
     r"(?:\([^()]*\)(?:::<lambda\([^()]*\)>)?(?: const)?(?: \[with [^\]]*\])?)? "  # arguments, where they are given
 )
 

@@ -60,10 +60,12 @@ class OpEntry:
     forms: tuple[Form, ...] = (Form.INTEGER,)
     activations: tuple[int, ...] | None = (0,)
     """Indexes of the inputs that carry activations; None: all."""
-    weight: int | None = None
+    weights: tuple[int, ...] = ()
+    """Indexes of the inputs that must be constant weights."""
     bias: int | None = None
+    """Index of the bias that joins the int32 sums; none where the kernel adds it in float."""
     weight_axis: Callable[[NodeFacts], int] | None = None
-    """Channel axis of the weight for per-channel scales."""
+    """Channel axis of the weights for per-channel scales."""
     absorbs: tuple[str, ...] = ()
     """Activation functions behind the op that its requantization clamps for free."""
     knee: Callable[[NodeFacts], float] | None = None
@@ -71,6 +73,11 @@ class OpEntry:
     fuses_qdq: bool = True
     """Whether the runtime fuses the op from QDQ form; else it is integer only where we write the integer op."""
     needs: tuple[Need, ...] = ()
+
+    @property
+    def joins_floats(self) -> bool:
+        """Whether the op reads and makes floats in every form, its integers being inside."""
+        return set(self.forms) == {Form.DYNAMIC}
 
 
 @dataclass(frozen=True)
@@ -100,7 +107,7 @@ class Target:
         for index in indexes:
             if facts.has(index) and facts.dtypes[index] not in ("FLOAT", None):
                 return Reason(Code.NOT_FLOAT, f"input {index} is {facts.dtypes[index]}")
-        if entry.weight is not None and entry.weight not in facts.constants:
+        if not facts.constants.issuperset(entry.weights):
             return Reason(Code.ACTIVATION_WEIGHT, facts.op_type)
         for test, failure in entry.needs:
             if not test(facts):

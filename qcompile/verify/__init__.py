@@ -11,8 +11,8 @@ from qcompile.verify.work import multiply_adds
 
 __all__ = [
     "FloatFaced",
-    "Runs",
     "Reference",
+    "Runs",
     "StepError",
     "check_finite",
     "check_runnable",

@@ -12,7 +12,6 @@ from qcompile.quant import Comparison, OutputFidelity
 from qcompile.runtime import Feed
 from qcompile.verify.interface import Runs
 
-
 REFERENCE_CACHE = 64 * 2**20
 """Bytes of reference outputs that are kept between comparisons; those of further feeds are computed again."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import numpy as np
 import onnx_ir as ir
@@ -28,15 +29,61 @@ def test_inputs_are_listed_in_order_without_the_weights_among_them() -> None:
     assert input_specs(model) == [IMAGE, InputSpec("sr", I64, ()), InputSpec("any", F32, None)]
 
 
+def test_sequences_and_optionals_have_the_type_and_shape_of_their_elements() -> None:
+    model = ir.from_onnx_text(
+        """<ir_version: 8, opset_import: ["" : 17]>
+        main (seq(float[2]) parts, optional(float[N,3]) hint, optional(seq(int64[1])) both, string[M] words)
+          => (int64 n) { n = SequenceLength(parts) }"""
+    )
+    assert input_specs(model) == [
+        InputSpec("parts", F32, (2,), sequence=True),
+        InputSpec("hint", F32, ("N", 3), optional=True),
+        InputSpec("both", I64, (1,), sequence=True, optional=True),
+        InputSpec("words", np.dtype(object), ("M",)),
+    ]
+
+
 def test_an_input_that_is_no_tensor_is_named() -> None:
     model = ir.from_onnx_text(
         """<ir_version: 8, opset_import: ["" : 17]>
         main (seq(float[2]) parts) => (int64 n) { n = SequenceLength(parts) }"""
     )
+    model.graph.inputs[0].type = ir.SparseTensorType(ir.DataType.FLOAT)
     with pytest.raises(
         ModelError, match=r"^unusable input 'parts' \(not a tensor: .*\); export the model with tensors$"
     ):
         input_specs(model)
+
+
+PARTS = InputSpec("parts", F32, (None, 2), sequence=True)
+HINT = InputSpec("hint", F32, (2,), optional=True)
+
+
+def test_sequences_are_lists_and_what_is_optional_may_be_absent() -> None:
+    feed = fit([PARTS, HINT], {"parts": [np.ones((1, 2)), np.ones((3, 2), np.float32)], "hint": None}, "sample 3")
+    assert [(array.dtype, array.shape) for array in feed["parts"]] == [(F32, (1, 2)), (F32, (3, 2))]
+    assert feed["hint"] is None
+    assert fit([PARTS, HINT], {"parts": []}, "sample 3") == {"parts": []}
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"hint": None}, "no array for input 'parts' in s"),
+        ({"parts": None}, "no array for input 'parts' in s"),
+        ({"parts": np.ones((3, 2))}, "wrong form of 'parts' in s (one array, the model wants a list of arrays)"),
+        (
+            {"parts": [], "hint": [np.ones(2)]},
+            "wrong form of 'hint' in s (a list of arrays, the model wants one array)",
+        ),
+        ({"parts": [np.ones((3, 2)), np.ones(2)]}, "wrong shape of 'parts' in s ([2], the model wants [?,2])"),
+        ({"parts": [np.ones((3, 2), np.int64)]}, "wrong type of 'parts' in s (int64, the model wants float32)"),
+    ],
+)
+def test_other_forms_that_do_not_fit(given: dict[str, Any], said: str) -> None:
+    with pytest.raises(CalibrationError) as raised:
+        check([PARTS, HINT], given, "s")
+    assert str(raised.value).startswith(said)
 
 
 def test_a_feed_comes_out_in_the_models_order_and_types() -> None:

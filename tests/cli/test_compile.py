@@ -88,6 +88,17 @@ def test_a_plan_replayed_gives_the_same_bytes(qcompile_: Run) -> None:
     assert Path("again.onnx").read_bytes() == Path("model.int8.onnx").read_bytes()
 
 
+def test_8_bit_inputs_and_outputs_are_said(qcompile_: Run) -> None:
+    result = qcompile_("model.onnx", "--calib", "data", "--io-type", "quantized", "--save-plan", "plan.json")
+    assert result.exit_code == 0
+    assert "8-bit io  image: uint8, scale " in result.stdout
+    assert qcompile_("validate", "model.onnx", "model.int8.onnx", "--data", "data", "--min-sqnr", "10").exit_code == 0
+    assert qcompile_("model.onnx", "--calib", "data", "--plan", "plan.json", "-o", "again.onnx").exit_code == 0
+    assert Path("again.onnx").read_bytes() == Path("model.int8.onnx").read_bytes()
+    refused = qcompile_("model.onnx", "--calib", "data", "--plan", "plan.json", "--io-type", "float", "-q")
+    assert refused.stderr.startswith("error: plan is for io type quantized, not float")
+
+
 def test_excluded_nodes_are_listed(qcompile_: Run) -> None:
     result = qcompile_("model.onnx", "--calib", "data", "--exclude", "Gemm")
     assert " 1 excluded /8/Gemm: " in " ".join(result.stdout.split())
@@ -129,6 +140,8 @@ def test_nothing_to_quantize_is_copied_and_said(qcompile_: Run) -> None:
         (["data"], "no model in data (it is a folder)"),
         (["text.onnx"], "no readable ONNX model in text.onnx"),
         (["model.onnx", "--calib", "nope"], "nope"),
+        (["model.onnx", "--custom-op-library", "ops.so"], "no custom operator library at ops.so (no such file)"),
+        (["model.onnx", "--custom-op-library", "text.onnx"], "onnxruntime refuses custom operator library text.onnx ("),
         (["model.onnx", "--target", "toaster"], "no target 'toaster'; there are cpu, xnnpack"),
         (["model.onnx", "--exclude", "matches nothing"], "matches nothing"),
         (["model.onnx", "--plan", "nope.json"], "cannot read plan nope.json"),

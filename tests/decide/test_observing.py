@@ -73,6 +73,21 @@ def test_an_observer_that_gives_no_range_is_said(model: Model) -> None:
 def test_the_best_is_chosen_and_within_noise_the_first() -> None:
     plans = [Plan(target=name) for name in ("simple", "noise", "better", "worse")]
     quality = {"simple": 20.0, "noise": 20.1, "better": 22.0, "worse": 5.0}
-    assert choose(plans, lambda plan: quality[plan.target])[0].target == "better"
+    assert choose(plans, lambda plan: quality[plan.target]) == (plans[2], 22.0)
     assert choose(plans[:2], lambda plan: quality[plan.target])[0].target == "simple"
     assert choose(plans[3:], lambda plan: float("nan"))[0].target == "worse"
+
+
+@pytest.mark.parametrize(("gain_db", "best"), [(0.1, "c"), (1.5, "c"), (2.5, "a")])
+def test_what_a_candidate_must_gain(gain_db: float, best: str) -> None:
+    """Over the best so far: many small steps that each are noise do not add up to a choice."""
+    quality = {"a": 20.0, "b": 21.0, "c": 22.0}
+    plans = [Plan(target=name) for name in quality]
+    assert choose(plans, lambda plan: quality[plan.target], gain_db)[0].target == best
+
+
+def test_each_candidate_is_tried_once() -> None:
+    tried: list[str] = []
+    plans = [Plan(target=name) for name in "abc"]
+    choose(iter(plans), lambda plan: tried.append(plan.target) or 20.0)  # type: ignore[func-returns-value]
+    assert tried == ["a", "b", "c"]

@@ -354,3 +354,44 @@ def test_unknown_ranks_and_types_end_in_reasons(decided: Decided) -> None:
         "weight-not-constant",
         "not-between-integers",
     }
+
+
+def lstm(model: Model, nodes: str, interface: str) -> ir.Model:
+    """A graph around an LSTM of hidden size 128 that reads 4 numbers and makes `s`."""
+    arrays = {name: np.ones((1, 512, size), np.float32) for name, size in (("weight_x", 4), ("weight_h", 128))}
+    arrays["head"] = np.ones((128, 4), np.float32)
+    unit = "s = LSTM <hidden_size = 128> (t, weight_x, weight_h)"
+    return model(f"g {interface} {{ {nodes.format(lstm=f'[lstm] {unit}')} }}", **arrays)
+
+
+def test_an_lstm_quantizes_inside_and_is_float_to_its_neighbours(model: Model, decided: Decided) -> None:
+    nodes = (
+        "[conv] a = Conv(x, kernel) [gate] b = Sigmoid(a) [rows] c = Reshape(b, rows) [before] t = MatMul(c, matrix) "
+    )
+    text = nodes + "{lstm} [flat] y = Flatten(s)"
+    made = lstm(model, text, f"({IMAGE} x) => (float[8, 1024] y) <int64[3] rows = {{8, 8, 4}}>")
+    placement = place(made, CPU)
+    assert decided(placement) == {
+        "conv": "integer",
+        "gate": "integer",
+        "rows": "integer",
+        "before": "integer-to-float",
+        "lstm": "dynamic",
+        "flat": "not-between-integers",
+    }
+    assert not {"t", "s"} & set(placement.groups)
+
+
+def test_what_an_lstm_makes_is_quantized_for_who_reads_integers(model: Model, decided: Decided) -> None:
+    interface = "(float[8, 1, 4] t) => (float[8, 4] y) <int64[2] flat = {8, 128}>"
+    made = lstm(model, "{lstm} [q] q = Reshape(s, flat) [after] y = MatMul(q, head)", interface)
+    placement = place(made, CPU)
+    assert decided(placement) == {"lstm": "dynamic", "q": "integer", "after": "integer-to-float"}
+    assert placement.observed == ["s"]
+
+
+def test_an_lstm_stays_float_where_the_format_has_none(model: Model, decided: Decided) -> None:
+    made = lstm(model, "{lstm}", "(float[8, 1, 4] t) => (float[8, 1, 1, 128] s)")
+    assert decided(place(made, CPU)) == {"lstm": "dynamic"}
+    assert decided(place(made, CPU, format_="qdq")) == {"lstm": "no-integer-kernel"}
+    assert decided(place(made, CPU, ["LSTM"])) == {"lstm": "excluded"}

@@ -17,7 +17,7 @@ import onnxruntime as ort
 import pytest
 
 from qcompile.errors import OutputError
-from qcompile.ir import constant, load_model, save_model, to_proto, weight_bytes, write_bytes
+from qcompile.ir import constant, data_folder, load_model, save_model, saved_size, to_proto, weight_bytes, write_bytes
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX permissions and limits")
 
@@ -266,6 +266,23 @@ def test_saving_external_data_leaves_the_model_as_it_is(external: ir.Model, tmp_
     kept = external.graph.initializers["w"].const_value
     assert isinstance(kept, ir.ExternalTensor)
     assert kept.location == "weights"
+
+
+def test_external_where_that_is_asked_for(model: ir.Model, tmp_path: Path) -> None:
+    model.graph.initializers["w"].const_value = ir.tensor(np.ones(99, np.float32), name="w")
+    save_model(model, tmp_path / "out.onnx", external=True)
+    assert len(files(tmp_path)) == 2
+    assert saved_size(model, external=True) == pytest.approx(sum(f.stat().st_size for f in tmp_path.iterdir()), abs=300)
+
+
+def test_saved_size(model: ir.Model, tmp_path: Path) -> None:
+    save_model(model, tmp_path / "out.onnx")
+    assert saved_size(model) == (tmp_path / "out.onnx").stat().st_size
+
+
+def test_data_folder(model: ir.Model, external: ir.Model, tmp_path: Path) -> None:
+    assert data_folder(model) is None
+    assert data_folder(external) == tmp_path / "in"
 
 
 def test_weight_bytes(model: ir.Model, external: ir.Model) -> None:

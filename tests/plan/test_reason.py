@@ -27,4 +27,4 @@ def test_the_detail_stands_in_brackets() -> None:
 
 def test_a_hint_says_what_would_change_it() -> None:
     assert Reason(Code.NO_RANGE).hint == "give calibration data that reaches it"
-    assert Reason(Code.INSIDE_SUBGRAPH).hint == ""
+    assert Reason(Code.NOT_FLOAT).hint == ""

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qcompile.quant import INT8_SYMMETRIC, UINT8, WEIGHT_INT8, QuantParams, Scheme, params_from_range
+from qcompile.quant import params as params_module
 from qcompile.quant.params import FLOAT32_MAX, SCALE_FLOOR
 
 SCHEMES = [UINT8, INT8_SYMMETRIC, WEIGHT_INT8, Scheme("int8")]
@@ -28,6 +29,19 @@ def scalar(scale: float, zero_point: int, dtype: str = "uint8") -> QuantParams:
 def slack(params: QuantParams, x: float) -> float:
     """What float32 may add: one rounding each of the scale, the quotient and the product."""
     return 4 * float(np.finfo(np.float32).eps) * (abs(x) + float(params.scale))
+
+
+@pytest.mark.parametrize("axis", [None, 0, 1])
+@pytest.mark.parametrize("chunk", [1, 5, 1000])
+def test_large_tensors_are_quantized_in_pieces(axis: int | None, chunk: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(7, 3, 2)).astype(np.float32)
+    shape = () if axis is None else (x.shape[axis],)
+    scale, zero_point = rng.uniform(0.01, 0.1, shape), rng.integers(-9, 9, shape)
+    params = QuantParams(f32(scale), np.asarray(zero_point, np.int8), axis)
+    whole = params.quantize(x)
+    monkeypatch.setattr(params_module, "_CHUNK", chunk)
+    np.testing.assert_array_equal(params.quantize(x), whole)
 
 
 @schemes

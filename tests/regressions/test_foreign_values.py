@@ -46,7 +46,7 @@ def test_texts_beside_a_product() -> None:
 
 def test_texts_among_the_weights_of_an_old_model() -> None:
     model = ir.from_onnx_text(
-        """<ir_version: 8, opset_import: ["": 13]>
+        """<ir_version: 9, opset_import: ["": 19]>
         g (string[2] x) => (bool[2] y) <string[2] wanted = {"a", "b"}> { y = Equal(x, wanted) }"""
     )
     assert qcompile.compile(model, calib=[{"x": np.array(["a", "c"])}]).status == "nothing-to-quantize"

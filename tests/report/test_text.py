@@ -56,6 +56,13 @@ def test_summary_of_a_large_model_fits_one_screen(compiled: Make, make: Make, re
     assert any(line.split()[:2] == ["80", "others"] for line in lines)
 
 
+def test_inputs_and_outputs_of_8_bits_are_listed(compiled: Make, make: Make, rendered: Render) -> None:
+    ports = tuple(make("Port")(f"port_{i}", "uint8", 1 / 255, 128) for i in range(6))
+    lines = rendered(compiled_text(facts_of(compiled(quantized_io=ports))))
+    start = lines.index("8-bit io  port_0: uint8, scale 0.00392157, zero point 128")
+    assert lines[start + 4] == "          and 2 more"
+
+
 def test_command_to_copy_is_never_broken(compiled: Make, rendered: Render) -> None:
     then = f"qcompile validate {'deep/' * 40}m.onnx m.int8.onnx --data data/"
     assert rendered(compiled_text(facts_of(compiled(), then)))[-1] == f"next      {then}"

@@ -59,7 +59,8 @@ def test_large_weights_stay_where_they_are(
     monkeypatch.setattr(loadable_module, "_BESIDE", WEIGHT.nbytes)
     given = FORMS[form](model, tmp_path)
     source = loadable_module.loadable(given)
-    assert WEIGHT.tobytes() not in bytes(source.graph)
+    assert isinstance(source.graph, bytes)
+    assert WEIGHT.tobytes() not in source.graph
     assert (source.folder == tmp_path) == (form == "external weights") == ("w" not in source.weights)
     np.testing.assert_array_equal(Session(given, optimize=optimize).run(FEED)[0], FEED["x"] @ WEIGHT)
 
@@ -68,8 +69,10 @@ def test_weights_of_bodies_in_another_file(tmp_path: Path) -> None:
     model = ir.from_onnx_text(
         """<ir_version: 10, opset_import: ["": 21]> g (float[N,4] x, bool c) => (float[N,3] y) {
           y = If (c) <
-            then_branch = a () => (float[N,3] u) <float[4,3] w = {0,1,2,3,4,5,6,7,8,9,10,11}> { u = MatMul(x, w) },
-            else_branch = b () => (float[N,3] v) <float[4,3] m = {0,1,2,3,4,5,6,7,8,9,10,11}> { n = MatMul(x, m)  v = Neg(n) }
+            then_branch = a () => (float[N,3] u)
+              <float[4,3] w = {0,1,2,3,4,5,6,7,8,9,10,11}> { u = MatMul(x, w) },
+            else_branch = b () => (float[N,3] v)
+              <float[4,3] m = {0,1,2,3,4,5,6,7,8,9,10,11}> { n = MatMul(x, m)  v = Neg(n) }
           >
         }"""
     )

@@ -30,6 +30,8 @@ TAKEN = [
     facts("Gemm", (1, 8), MATRIX, VECTOR, constants=(1, 2), alpha=1.0, beta=1.0, transA=0),
     facts("MatMul", (1, 5, 8), MATRIX, constants=(1,)),
     facts("MatMul", None, MATRIX, constants=(1,)),
+    facts("LSTM", (20, 1, 64), (1, 512, 64), (1, 512, 128), constants=(1, 2), hidden_size=128, layout=0),
+    facts("LSTM", None, (2, 512, 64), (2, 512, 128), constants=(1, 2), direction="bidirectional"),
     facts("Add", IMAGE, IMAGE),
     facts("Mul", IMAGE, (), constants=(1,)),
     facts("Concat", IMAGE, IMAGE, axis=1),
@@ -55,6 +57,10 @@ REFUSED = [
     (facts("Gemm", (2, 8), MATRIX, (2, 4), constants=(1, 2)), Code.UNSUPPORTED_FORM, "bias is no vector"),
     (facts("MatMul", (1, 8), MATRIX), Code.ACTIVATION_WEIGHT, "MatMul"),
     (facts("MatMul", (2, 1, 8), (2, 8, 4), constants=(1,)), Code.UNSUPPORTED_FORM, "weight is no matrix"),
+    (facts("LSTM", None, (1, 508, 8), (1, 508, 127), constants=(1, 2)), Code.UNSUPPORTED_FORM, "hidden size below 128"),
+    (facts("LSTM", None, (1, 512, 8), (1, 512, 128), constants=(1, 2), layout=1), Code.UNSUPPORTED_FORM, "layout 1"),
+    (facts("LSTM", None, (512, 8), (512, 128), constants=(1, 2)), Code.UNSUPPORTED_FORM, "not of rank 3"),
+    (facts("LSTM", None, (1, 512, 8), (1, 512, 128), constants=(1,)), Code.ACTIVATION_WEIGHT, "LSTM"),
     (facts("Add", IMAGE, IMAGE, dtypes=("INT64", "INT64")), Code.NOT_FLOAT, "input 0 is INT64"),
     (facts("Concat", IMAGE, IMAGE, dtypes=("FLOAT", "DOUBLE")), Code.NOT_FLOAT, "input 1 is DOUBLE"),
     (facts("Resize", IMAGE, mode="linear"), Code.UNSUPPORTED_FORM, "only nearest neighbours"),
@@ -83,6 +89,7 @@ def test_refused(node: NodeFacts, code: Code, detail: str) -> None:
         (facts("MatMul", (1, 8), MATRIX, constants=(1,)), 1),
         (facts("Gemm", (1, 8), MATRIX, constants=(1,)), 1),
         (facts("Gemm", (1, 8), (4, 8), constants=(1,), transB=1), 0),
+        (facts("LSTM", None, (1, 512, 8), (1, 512, 128), constants=(1, 2)), 1),
     ],
 )
 def test_channel_axis_of_the_weight(node: NodeFacts, axis: int) -> None:
@@ -92,10 +99,11 @@ def test_channel_axis_of_the_weight(node: NodeFacts, axis: int) -> None:
     assert entry.weight_axis(node) == axis
 
 
-def test_only_products_can_give_floats() -> None:
+def test_products_can_give_floats_and_recurrent_ones_must() -> None:
     table = find_target("cpu").table
     assert {op for op, entry in table.items() if Form.INTEGER_TO_FLOAT in entry.forms} == {"Gemm", "MatMul"}
-    assert {op for op, entry in table.items() if entry.role is Role.WEIGHTED} == {"Conv", "Gemm", "MatMul"}
+    assert {op for op, entry in table.items() if entry.role is Role.WEIGHTED} == {"Conv", "Gemm", "LSTM", "MatMul"}
+    assert {op for op, entry in table.items() if entry.joins_floats} == {"LSTM"}
 
 
 def test_every_operator_of_the_table_has_a_lowering() -> None:

@@ -7,16 +7,21 @@ import onnx_ir as ir
 import pytest
 
 from qcompile.errors import ModelError
-from qcompile.runtime import Session
-from qcompile.verify import check_finite, compare
+from qcompile.runtime import Feed, Session
+from qcompile.verify import Reference, check_finite, compare
+from qcompile.verify import fidelity as fidelity_module
 
 FEEDS = [{"x": np.random.default_rng(seed).normal(size=(4, 8)).astype(np.float32)} for seed in range(3)]
 
 
-def session(expression: str) -> Session:
+def model(expression: str) -> ir.Model:
     nodes = f"<float half = {{0.5}}, float tiny = {{1e-3}}, float none = {{0}}> {{ y = Identity(x) z = {expression} }}"
     text = f'<ir_version: 10, opset_import: ["": 21]> g (float[4,8] x) => (float[4,8] y, float[4,8] z) {nodes}'
-    return Session(ir.from_onnx_text(text))
+    return ir.from_onnx_text(text)
+
+
+def session(expression: str) -> Session:
+    return Session(model(expression))
 
 
 def test_equal_outputs_and_noisy_ones() -> None:
@@ -43,3 +48,31 @@ def test_a_result_that_is_not_finite(expression: str) -> None:
 
 def test_infinities_of_the_float_model_itself() -> None:
     check_finite(compare(session("Div(x, none)"), session("Div(x, none)"), FEEDS))
+
+
+# References that are kept.
+
+
+class Counting(Session):
+    """Counts the feeds that it ran."""
+
+    runs = 0
+
+    def run(self, feed: Feed) -> list[np.ndarray]:
+        self.runs += 1
+        return super().run(feed)
+
+
+@pytest.mark.parametrize(
+    ("cache", "runs"), [(2**20, 3), (2 * 4 * 8 * 4, 5), (0, 6)], ids=["all fit", "one feed fits", "none fits"]
+)
+def test_the_cache_of_the_reference_is_bounded_and_changes_nothing(
+    cache: int, runs: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two candidates: what is kept of the first comparison is not computed again in the second."""
+    monkeypatch.setattr(fidelity_module, "REFERENCE_CACHE", cache)
+    counting = Counting(model("Mul(x, half)"))
+    reference = Reference(counting, FEEDS)
+    for expression in ("Add(x, none)", "Mul(x, tiny)"):
+        assert reference.compare(session(expression)) == compare(session("Mul(x, half)"), session(expression), FEEDS)
+    assert counting.runs == runs

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol, overload
+from typing import Any, Protocol, overload
 
-import numpy as np
-
-from qcompile.calibrate.sources.spec import InputSpec, Shaped, fit
+from qcompile.calibrate.sources.spec import Given, InputSpec, fit
 from qcompile.pipeline import Feed
 
 
@@ -19,10 +17,10 @@ class Source(Protocol):
     def where(self, index: int) -> str:
         """The sample's name in messages: its file, or its number."""
 
-    def forms(self, index: int) -> Mapping[str, Shaped]:
+    def forms(self, index: int) -> Mapping[str, Given]:
         """Type and shape of the sample's arrays by name."""
 
-    def load(self, index: int) -> Mapping[str, np.ndarray]:
+    def load(self, index: int) -> Mapping[str, Any]:
         """The sample's arrays by name. Raises CalibrationError where they cannot be read."""
 
 

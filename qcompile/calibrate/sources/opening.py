@@ -54,7 +54,7 @@ def _source(data: object, specs: Sequence[InputSpec], preprocess: str | None, li
     if isinstance(data, Mapping):
         raise CalibrationError("one feed instead of many (a dict); put it in a list")
     if isinstance(data, Sequence):
-        return Listed(data)
+        return Listed(data, specs)
     if isinstance(data, Iterable):
         return Spool(data, specs, "", limit)
     raise CalibrationError(f"no data in {_shown(data)} (expected {_EXPECTED}, or an iterable of dicts)")

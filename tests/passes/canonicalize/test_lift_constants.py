@@ -12,6 +12,7 @@ from qcompile.errors import ModelError
 from qcompile.ir import constant, nodes
 from qcompile.passes.canonicalize.lift_constants import LiftConstants
 from qcompile.pipeline import Context, PassResult
+from qcompile.runtime import run_as_written
 
 CheckRewrite = Callable[..., PassResult]
 HEADER = '<ir_version: 10, opset_import: ["": 21]> '
@@ -65,6 +66,19 @@ def test_weights_listed_as_inputs_are_inputs_no_more(check_rewrite: CheckRewrite
         w=np.array([3, 4], np.float32),
     )
     assert result.changes == 1
+
+
+def test_an_input_with_a_default_stays_one_where_other_weights_are_not_listed() -> None:
+    arrays = {"w": np.array([3, 4], np.float32), "limit": np.array([5, 5], np.float32)}
+    model = ir.from_onnx_text(
+        HEADER + "g (float[2] x, float[2] limit) => (float[2] y) <float[2] w> { t = Mul(x, w) y = Min(t, limit) }",
+        initializers=[ir.tensor(array, name=name) for name, array in arrays.items()],
+    )
+    assert LiftConstants().run(model, Context()).changes == 0
+    assert [value.name for value in model.graph.inputs] == ["x", "limit"]
+    x, limit = np.ones(2, np.float32), np.zeros(2, np.float32)
+    np.testing.assert_array_equal(run_as_written(model, {"x": 2 * x})[0], [5, 5])
+    np.testing.assert_array_equal(run_as_written(model, {"x": x, "limit": limit})[0], [0, 0])
 
 
 def test_a_constant_output_keeps_its_node(check_rewrite: CheckRewrite) -> None:
