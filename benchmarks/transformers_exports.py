@@ -7,6 +7,29 @@ builds each architecture small and with random weights, exports it by both expor
 calibration data and without, loads and runs the result, and prints a table; `--keep` leaves the exported models in a
 folder. An export counts when it computes what torch computes on inputs of other sizes; where only fixed sizes do, it
 is `fixed`.
+
+With torch 2.13, transformers 5.23 and onnxruntime 1.31 all 26 exports are dynamic, and 50 of 52 compile, load and
+reach 20 dB. Integer share of multiply-adds in %, SQNR of the lowest output in dB, size:
+
+    architecture     dynamo, data       dynamo, none       script, data       script, none
+    BERT              97.0  39.3 0.32   97.0  39.2 0.32   97.0  39.3 0.29   97.0  39.2 0.29
+    DistilBERT        97.0  43.7 0.32   97.0  43.6 0.32   97.0  43.7 0.29   97.0  43.6 0.29
+    RoBERTa           97.0  36.8 0.33   97.0  29.7 0.33   97.0  36.8 0.29   97.0  29.7 0.29
+    DeBERTa           93.0  41.9 0.35   94.1  39.3 0.35   93.0  41.9 0.32   94.1  39.3 0.32
+    DeBERTa-v2        43.8  42.3 0.38   30.5  42.6 0.38   43.8  42.3 0.34   30.5  42.6 0.34
+    T5 encoder        97.0  35.5 0.35   80.0  33.6 0.35   97.0  35.5 0.29   80.0  33.6 0.29
+    GPT-2             98.2  33.0 0.35   98.2  33.4 0.35   98.2  33.0 0.29   98.2  33.4 0.29
+    Llama             97.8  31.6 0.34   84.6  32.0 0.34   97.8  31.6 0.29   84.6  32.0 0.29
+    ViT               89.6  34.3 0.33   89.6  34.0 0.33   89.6  34.3 0.30   89.6  34.0 0.30
+    Swin              97.1  34.1 0.33   97.1  33.0 0.33   97.1  34.1 0.33   97.1  33.0 0.33
+    ConvNeXt         100.0  33.3 0.28   75.3  34.9 0.28  100.0  33.3 0.28   75.3  34.9 0.28
+    Whisper encoder   95.8  53.7 0.30   95.8  53.7 0.30   95.8  53.7 0.29   95.8  53.7 0.29
+    wav2vec2          99.4  25.9 0.32  100.0  16.6 0.32   99.4  25.9 0.29  100.0  16.6 0.29
+
+Below 20 dB is wav2vec2 without data: the synthetic sound of 512 samples is one frame long, and ranges of the positional
+convolution from one frame do not hold on longer sound; with `--input-shape input_values=1,4800` it has 25.7 dB. Of
+DeBERTa-v2 44 % and more are products of two constants, which the runtime computes while it loads. The dynamo exporter
+fails on the fused attention of T5 and Swin (it views a transposed tensor); their plain attention is exported instead.
 """
 
 from __future__ import annotations

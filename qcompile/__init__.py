@@ -39,7 +39,8 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "qcompile.api": (
-        "CompileResult", "Inspection", "NodeReport", "ValidationReport", "compile", "inspect", "speed_ratio", "validate",
+        "CompileResult", "Inspection", "NodeReport", "ValidationReport", "compile", "inspect", "speed_ratio",
+        "validate",
     ),
     "qcompile.errors": (
         "BudgetMissed", "CalibrationError", "ModelError", "OutputError", "PlanError", "QCompileError", "RecipeError",

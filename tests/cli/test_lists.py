@@ -47,7 +47,8 @@ def test_a_target_lists_its_ops(qcompile_: Run) -> None:
         "Gemm",
         "weighted",
         "integer,",
-        "integer-to-float",
+        "integer-to-float,",
+        "dynamic",
         "Relu,",
         "Clip",
     ]
@@ -56,5 +57,5 @@ def test_a_target_lists_its_ops(qcompile_: Run) -> None:
 def test_json_of_a_target_says_the_same_and_what_is_refused(qcompile_: Run) -> None:
     facts = json.loads(qcompile_("targets", "cpu", "--json", "-").stdout)
     gemm = next(op for op in facts["ops"] if op["op_type"] == "Gemm")
-    assert gemm["forms"] == ["integer", "integer-to-float"]
+    assert gemm["forms"] == ["integer", "integer-to-float", "dynamic"]
     assert "bias is no vector" in gemm["refused"]

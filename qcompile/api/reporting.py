@@ -1,0 +1,53 @@
+"""From what happened to what is reported."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import onnx_ir as ir
+
+from qcompile.api.results import CompileResult, NodeReport
+from qcompile.api.source import OpenedSource
+from qcompile.ir import has_external_data, nodes
+from qcompile.passes.quantize import QuantizeInterface
+from qcompile.pipeline import Feed, Trace
+from qcompile.plan import Plan, Reason
+from qcompile.runtime import Runtime, profile
+from qcompile.verify import multiply_adds
+
+
+def left_float(trace: Trace) -> Iterator[str]:
+    """The inputs and outputs that should be 8-bit and cannot be, a sentence each."""
+    for step in trace.steps:
+        if step.name == QuantizeInterface.name:
+            yield from (reason.detail for _, reason in step.result.declined)
+
+
+def copied(source: OpenedSource, status: str, why: str) -> CompileResult:
+    """The result where the model is handed on as it came."""
+    return CompileResult(
+        status=status,
+        model=source.model,
+        size_before=source.size,
+        size_after=source.size,
+        warnings=(why,),
+        external_data=has_external_data(source.model),
+        original=source.content,
+    )
+
+
+def node_reports(
+    canonical: ir.Model, plan: Plan, feed: Feed, surprising: Sequence[tuple[str, Reason]], runtime: Runtime
+) -> tuple[NodeReport, ...]:
+    """What became of every compute node of the canonical graph, with its multiply-adds on one feed."""
+    macs = multiply_adds(profile(canonical, feed, runtime=runtime))
+    overruled = dict(surprising)
+    reports = []
+    for node in nodes(canonical):
+        decision = plan.nodes.get(node.name or "")
+        if decision is None:
+            continue
+        reason = overruled.get(node.name or "", decision.reason)
+        integer = decision.is_integer and node.name not in overruled
+        reports.append(NodeReport(node.name or "", node.op_type, integer, macs.get(node.name or "", 0), reason))
+    return tuple(reports)
