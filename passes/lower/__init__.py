@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from qcompile.passes.lower.absorb_matmul_bias import AbsorbMatMulBias
 from qcompile.passes.lower.clamp_integers import ClampIntegers
-from qcompile.passes.lower.fuse_dynamic_lstm import FuseDynamicLSTM
 from qcompile.passes.lower.fuse_dynamic_gemm import FuseDynamicGemm
+from qcompile.passes.lower.fuse_dynamic_lstm import FuseDynamicLSTM
 from qcompile.passes.lower.fuse_hard_swish import FuseHardSwish
 from qcompile.passes.lower.fuse_qgemm import FuseQGemm
 from qcompile.passes.lower.fuse_qlinear_binary import FuseQLinearBinary
@@ -19,8 +19,8 @@ from qcompile.passes.lower.move_integers import MoveIntegers
 __all__ = [
     "AbsorbMatMulBias",
     "ClampIntegers",
-    "FuseDynamicLSTM",
     "FuseDynamicGemm",
+    "FuseDynamicLSTM",
     "FuseHardSwish",
     "FuseQGemm",
     "FuseQLinearBinary",

@@ -70,7 +70,9 @@ def synthetic_feeds(
     _check(given, specs)
     other = next((spec.name for spec in specs if not spec.is_tensor), None)
     if other is not None:
-        raise CalibrationError(f"no synthetic values for input {other!r} (a sequence or an optional); give --calib DATA")
+        raise CalibrationError(
+            f"no synthetic values for input {other!r} (a sequence or an optional); give --calib DATA"
+        )
     implied = implied_values(model, specs)
     open_shapes = OpenShapes(specs, implied, given)
     candidates = (

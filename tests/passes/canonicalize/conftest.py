@@ -12,7 +12,14 @@ import pytest
 from qcompile.pipeline import Pass, PassResult
 
 CheckNodes = Callable[..., PassResult]
-_TYPES = {"float16": "float16", "float32": "float", "float64": "double", "int32": "int32", "int64": "int64", "bool": "bool"}
+_TYPES = {
+    "float16": "float16",
+    "float32": "float",
+    "float64": "double",
+    "int32": "int32",
+    "int64": "int64",
+    "bool": "bool",
+}
 
 
 @pytest.fixture
