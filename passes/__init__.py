@@ -45,6 +45,7 @@ DEFAULT_ORDER: tuple[tuple[str, str], ...] = (
     ("quantize", "qcompile.passes.quantize.cancel_qdq.CancelQDQ"),
     ("quantize", "qcompile.passes.quantize.quantize_bias.QuantizeBias"),
     ("quantize", "qcompile.passes.quantize.fold_weight_quantization.FoldWeightQuantization"),
+    ("quantize", "qcompile.passes.quantize.keep_float.KeepFloat"),
     ("quantize", "qcompile.passes.quantize.gather_stored_rows.GatherStoredRows"),
     ("quantize", "qcompile.passes.quantize.store_weights.StoreWeights"),
     ("quantize", "qcompile.passes.quantize.move_captured_codes.MoveCapturedCodes"),

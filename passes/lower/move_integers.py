@@ -8,12 +8,11 @@ from typing import ClassVar
 import onnx_ir as ir
 
 from qcompile.ir import Names
+from qcompile.passes.lower.clamp_integers import ClampIntegers
 from qcompile.passes.lower.integers import Lowering, dequantized, requantized
+from qcompile.targets.cpu import MOVES
 
-_MOVES = (
-    "DepthToSpace", "Expand", "Flatten", "Gather", "MaxPool", "Reshape", "Resize", "Slice", "SpaceToDepth", "Split",
-    "Squeeze", "Tile", "Transpose", "Unsqueeze",
-)  # fmt: skip
+_MOVES = tuple(op for op in MOVES if op not in ClampIntegers.ops)
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from qcompile.passes.quantize.fold_weight_quantization import FoldWeightQuantiza
 from qcompile.passes.quantize.gather_stored_rows import GatherStoredRows
 from qcompile.passes.quantize.insert_dynamic_quantization import InsertDynamicQuantization
 from qcompile.passes.quantize.insert_qdq import InsertQDQ
+from qcompile.passes.quantize.keep_float import KeepFloat
 from qcompile.passes.quantize.move_captured_codes import MoveCapturedCodes
 from qcompile.passes.quantize.quantize_bias import QuantizeBias
 from qcompile.passes.quantize.quantize_interface import QuantizeInterface
@@ -19,6 +20,7 @@ __all__ = [
     "GatherStoredRows",
     "InsertDynamicQuantization",
     "InsertQDQ",
+    "KeepFloat",
     "MoveCapturedCodes",
     "QuantizeBias",
     "QuantizeInterface",

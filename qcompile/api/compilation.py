@@ -22,7 +22,7 @@ from qcompile.calibrate import carry, input_specs, open_feeds, split_feeds, stat
 from qcompile.errors import TargetError
 from qcompile.ir import Source, has_external_data, lowest_runtime, quantized_form, saved_size, weight_bytes
 from qcompile.pipeline import Context, Feed, Hook, Pipeline, Trace, VerifyEach
-from qcompile.plan import Plan, sha256
+from qcompile.plan import Code, Plan, sha256
 from qcompile.quant import OutputFidelity
 from qcompile.runtime import Runtime, Session, run_as_written
 from qcompile.targets import find_target
@@ -144,7 +144,10 @@ class _Compilation:
         planner = Planner(self.model, self.context, self.request, self.calibration, self._sqnr_db, self.progress)
         self.context.plan = plan = planner.plan()
         if not plan.weights and not plan.values:
-            return copied(self.source, "nothing-to-quantize", "nothing in it has an integer form on this target")
+            operators = node_reports(self.model, plan, self.feed, [], self.request.runtime)
+            excluded = any(o.reason is not None and o.reason.code is Code.EXCLUDED for o in operators)
+            why = "everything that has one is excluded" if excluded else "nothing in it has one on this target"
+            return copied(self.source, "nothing-to-quantize", f"no integer form: {why}", operators)
         canonical = self.model.clone()
         self._stages("repair", "quantize", hooks=hooks)
         reference = self.model.clone()

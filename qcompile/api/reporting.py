@@ -11,7 +11,7 @@ from qcompile.api.source import OpenedSource
 from qcompile.ir import has_external_data, nodes
 from qcompile.passes.quantize import QuantizeInterface
 from qcompile.pipeline import Feed, Trace
-from qcompile.plan import Plan, Reason
+from qcompile.plan import Code, Plan, Reason
 from qcompile.runtime import Runtime, profile
 from qcompile.verify import multiply_adds
 
@@ -23,13 +23,16 @@ def left_float(trace: Trace) -> Iterator[str]:
             yield from (reason.detail for _, reason in step.result.declined)
 
 
-def copied(source: OpenedSource, status: str, why: str) -> CompileResult:
+def copied(
+    source: OpenedSource, status: str, why: str, operators: tuple[NodeReport, ...] = ()
+) -> CompileResult:
     """The result where the model is handed on as it came."""
     return CompileResult(
         status=status,
         model=source.model,
         size_before=source.size,
         size_after=source.size,
+        operators=operators,
         warnings=(why,),
         external_data=has_external_data(source.model),
         original=source.content,
@@ -48,6 +51,7 @@ def node_reports(
         if decision is None:
             continue
         reason = overruled.get(node.name or "", decision.reason)
-        integer = decision.is_integer and node.name not in overruled
+        quantized_unasked = reason is not None and reason.code is Code.RUNTIME_QUANTIZED
+        integer = quantized_unasked if node.name in overruled else decision.is_integer
         reports.append(NodeReport(node.name or "", node.op_type, integer, macs.get(node.name or "", 0), reason))
     return tuple(reports)

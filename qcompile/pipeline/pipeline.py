@@ -13,9 +13,10 @@ from qcompile.ir import declare
 from qcompile.pipeline.context import Context
 from qcompile.pipeline.passes import Pass, PassResult
 from qcompile.pipeline.registry import built_in_passes
+from qcompile.targets import find_target
 
 STAGES = ("canonicalize", "observe", "repair", "quantize", "lower")
-"""Stages in order, and what a context must have before they can run."""
+"""Stages in order."""
 
 _NEEDS: dict[str, Callable[[Context], bool]] = {
     "canonicalize": lambda context: True,
@@ -24,6 +25,7 @@ _NEEDS: dict[str, Callable[[Context], bool]] = {
     "quantize": lambda context: context.plan is not None,
     "lower": lambda context: context.plan is not None and context.plan.format == "qoperator",
 }
+"""What a context must have before a stage can run."""
 
 
 @dataclass(frozen=True)
@@ -57,8 +59,12 @@ class Pipeline:
     entries: list[tuple[str, Pass]] = field(default_factory=list)
 
     @classmethod
-    def default(cls) -> Pipeline:
-        """The built-in passes in their order; in each stage followed by those that installed packages register."""
+    def default(cls, target: str = "cpu") -> Pipeline:
+        """The built-in passes in their order; in each stage followed by those that installed packages register.
+
+        The passes are the same for every target, which the context tells them; an unknown one is a TargetError.
+        """
+        find_target(target)
         return cls(list(built_in_passes()))
 
     @property
@@ -70,7 +76,10 @@ class Pipeline:
         return (entry for _, entry in self.entries)
 
     def stage(self, *stages: str) -> Pipeline:
-        """A pipeline of the passes that belong to these stages."""
+        """A pipeline of the passes that belong to these stages. Raises QCompileError for an unknown one."""
+        for stage in stages:
+            if stage not in STAGES:
+                raise QCompileError(f"no stage {stage!r}; there are {', '.join(STAGES)}")
         return Pipeline([entry for entry in self.entries if entry[0] in stages])
 
     def insert_after(self, name: str, new: Pass) -> None:

@@ -20,7 +20,6 @@ class Code(StrEnum):
     RUNTIME_DECLINED = "runtime-declined"
     RUNTIME_QUANTIZED = "runtime-quantized"
     RULE_DECLINED = "rule-declined"
-    SERVICE_ABSENT = "service-absent"
 
 
 _TEXT = {
@@ -35,7 +34,6 @@ _TEXT = {
     Code.RUNTIME_DECLINED: "the runtime did not fuse it into an integer kernel",
     Code.RUNTIME_QUANTIZED: "the runtime quantized it unasked",
     Code.RULE_DECLINED: "a rewrite saw its pattern but declined",
-    Code.SERVICE_ABSENT: "the pass needs a service that this pipeline was not given",
 }
 
 _HINT = {

@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 import onnx_ir as ir
 
-from qcompile.plan import Code, Plan, Reason
+from qcompile.plan import Code, Form, Plan, Reason
 from qcompile.runtime import FLOAT_OPS, INTEGER_OPS, ONE_THREAD, Runtime, optimized_nodes
 from qcompile.targets import Target
 
@@ -18,14 +18,16 @@ def surprises(model: ir.Model, plan: Plan, target: Target, runtime: Runtime = ON
     """
     found: dict[str, Reason] = {}
     ran = optimized_nodes(model, runtime, providers=target.providers, config=target.session_config)
+    floats = {output for node in ran if node.op_type == "DequantizeLinear" for output in node.output}
     for node in ran:
         name = _origin(node.name, plan.nodes)
-        if name is None:
+        if name is None or node.op_type.endswith("QuantizeLinear"):
             continue
-        is_integer = plan.nodes[name].is_integer
-        if is_integer and node.op_type in FLOAT_OPS:
+        decision = plan.nodes[name]
+        reads_floats = decision.form is Form.INTEGER and not floats.isdisjoint(node.input)
+        if decision.is_integer and (node.op_type in FLOAT_OPS or reads_floats):
             found[name] = Reason(Code.RUNTIME_DECLINED, node.op_type)
-        elif not is_integer and node.op_type in INTEGER_OPS:
+        elif not decision.is_integer and node.op_type in INTEGER_OPS:
             found[name] = Reason(Code.RUNTIME_QUANTIZED, node.op_type)
     return list(found.items())
 

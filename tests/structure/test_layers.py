@@ -1,6 +1,7 @@
 """Rule: a room imports only the rooms below it, and each third-party library has its rooms.
 
-The tables are the column "may import" of the architecture. Stdlib, numpy and `qcompile.errors` are open to all.
+The table is the map of the house; CONTRIBUTING.md says what is in each room. Stdlib, numpy and `qcompile.errors` are
+open to all.
 """
 
 from __future__ import annotations
