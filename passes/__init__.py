@@ -38,6 +38,7 @@ DEFAULT_ORDER: tuple[tuple[str, str], ...] = (
     ("canonicalize", "qcompile.passes.canonicalize.fold_affine.FoldAffine"),
     ("canonicalize", "qcompile.passes.canonicalize.fold_batchnorm_forward.FoldBatchNormForward"),
     ("canonicalize", "qcompile.passes.canonicalize.split_batchnorm.SplitBatchNorm"),
+    ("canonicalize", "qcompile.passes.canonicalize.share_common.ShareCommon"),
     ("observe", "qcompile.passes.observe.insert_observers.InsertObservers"),
     ("repair", "qcompile.passes.repair.correct_bias.CorrectBias"),
     ("quantize", "qcompile.passes.quantize.insert_qdq.InsertQDQ"),

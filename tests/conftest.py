@@ -13,7 +13,7 @@ import pytest
 
 from qcompile.decide import known_ranges, make_plan, place
 from qcompile.ir import remove_dead, to_proto
-from qcompile.pipeline import Context, Pass, PassResult, Pipeline, VerifyEach
+from qcompile.pipeline import OBSERVED, Context, Pass, PassResult, Pipeline, VerifyEach
 from qcompile.plan import Plan
 from qcompile.quant import QuantParams
 from qcompile.targets import Target, find_target
@@ -134,7 +134,8 @@ def quantize() -> Callable[..., Quantized]:
         feed = random_feed(model)
         context.observed = placement.observed
         observed, _ = stages.stage("observe").run(model.clone(), context)
-        seen = dict(feed) | dict(zip((v.name for v in observed.graph.outputs), run(observed, feed), strict=True))
+        shown = [v.metadata_props.get(OBSERVED, v.name) for v in observed.graph.outputs]
+        seen = dict(feed) | dict(zip(shown, run(observed, feed), strict=True))
         found = {name: (float(seen[name].min()), float(seen[name].max())) for name in placement.observed}
         found |= known_ranges(model, placement) | dict(ranges or {})
         context.plan = plan = make_plan(placement, found, context.target, "qoperator")

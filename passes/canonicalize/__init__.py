@@ -32,6 +32,7 @@ from qcompile.passes.canonicalize.recover_layer_norm import RecoverLayerNorm
 from qcompile.passes.canonicalize.recover_softmax import RecoverSoftmax
 from qcompile.passes.canonicalize.remove_casts import RemoveCasts
 from qcompile.passes.canonicalize.remove_noops import RemoveNoops
+from qcompile.passes.canonicalize.share_common import ShareCommon
 from qcompile.passes.canonicalize.split_batchnorm import SplitBatchNorm
 from qcompile.passes.canonicalize.use_global_pool import UseGlobalPool
 
@@ -66,6 +67,7 @@ __all__ = [
     "RecoverSoftmax",
     "RemoveCasts",
     "RemoveNoops",
+    "ShareCommon",
     "SplitBatchNorm",
     "UseGlobalPool",
 ]

@@ -53,6 +53,7 @@ def compile(
     threads: int = 1,
     custom_op_library: Path | None = None,
     seed: int = 0,
+    warn: bool = True,
     verify_each: bool = False,
     hooks: Sequence[Hook] = (),
     progress: Progress | None = None,
@@ -77,6 +78,7 @@ def compile(
         threads: threads of the runtime.
         custom_op_library: a library that gives onnxruntime the operators of other domains; they stay float.
         seed: seed of synthetic samples.
+        warn: whether the result's warnings say that there are no calibration data.
         verify_each: check the model after every pass.
         hooks: called after every pass with (pass, model, context).
         progress: called with (phase, done, total or None).
@@ -114,7 +116,7 @@ def compile(
     if sequence:
         feeds = carry(feeds, specs, sequence, Session(runnable, runtime))
     result = _Compilation(source, runnable, feeds, request, progress or _quiet).run()
-    if calib is None and plan is None and result.status == "compiled":
+    if warn and calib is None and plan is None and result.status == "compiled":
         warning = "no calibration data: ranges come from synthetic samples; give real ones with --calib DATA"
         result.warnings = (warning, *result.warnings)
     return result

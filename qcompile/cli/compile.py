@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from qcompile.cli.command import Command
-from qcompile.cli.files import STDOUT, check_apart
+from qcompile.cli.files import STDOUT, check_apart, check_writable
 from qcompile.cli.options import (
     FILE,
     custom_ops_option,
@@ -108,22 +108,20 @@ def compile_(
         raise click.UsageError("--calib and --no-calib exclude each other")
     if print_after and json_file == STDOUT:
         raise click.UsageError("--print-after and --json - would both write to stdout")
-    output = output or model.with_name(f"{model.stem}.int8.onnx")
+    output = output or model.parent / f"{model.stem}.int8.onnx"
     if output.suffix != ".onnx":
         raise click.UsageError(f"-o {output} does not end in .onnx")
-    check_apart(
-        {"MODEL": model, "--calib": calib, "--plan": plan_file, "--custom-op-library": custom_ops},
-        {"-o": output, "--save-plan": save_plan, "--json": json_file},
-    )
+    written = {"-o": output, "--save-plan": save_plan, "--json": json_file}
+    check_apart({"MODEL": model, "--calib": calib, "--plan": plan_file, "--custom-op-library": custom_ops}, written)
+    if model.is_file():  # else that is what is said, by who reads it
+        check_writable(written)
 
     from qcompile import api, plan
     from qcompile.cli.output import say, show, write_text
     from qcompile.cli.progress import progress
-    from qcompile.errors import BudgetMissed, OutputError
+    from qcompile.errors import BudgetMissed
     from qcompile.report import data, text
 
-    if not output.parent.is_dir():  # said before the work, not after it
-        raise OutputError(f"cannot write {output} (no folder {output.parent}); make it, or name another place with -o")
     hooks = _hooks(print_after, save_after)
     with progress(quiet) as callback:
         result = api.compile(
@@ -142,15 +140,14 @@ def compile_(
             threads=threads,
             custom_op_library=custom_ops,
             seed=seed,
+            warn=not no_calib,
             verify_each=verify_each,
             hooks=hooks,
             progress=callback,
         )
+        if save_plan and result.plan:
+            write_text(save_plan, plan.dumps(result.plan))
         result.save(output)
-    if no_calib:
-        result.warnings = tuple(said for said in result.warnings if not said.startswith("no calibration data"))
-    if save_plan and result.plan:
-        write_text(save_plan, plan.dumps(result.plan))
     then = _next(model, output, calib, preprocess)
     facts = data.compile_facts(result, model=str(model), output=str(output), min_sqnr=min_sqnr, then=then)
     show(text.compiled(facts), data.as_json(facts), json_file, quiet=quiet)

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from qcompile.cli.command import Command
+from qcompile.cli.files import check_writable
 from qcompile.cli.options import FILE, json_option, quiet_option, threads_option, verbose_option
 from qcompile.cli.progress import Progress, progress
 
@@ -39,6 +40,7 @@ def demo(
     from qcompile.cli.output import show
     from qcompile.report.text import listing
 
+    check_writable({"--json": json_file})
     for name in wanted:
         check_name("model", name, models.names())
     with contextlib.ExitStack() as stack:

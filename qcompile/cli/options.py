@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -48,6 +49,13 @@ def sequence_pairs(ctx: click.Context, param: click.Parameter, value: str | None
             raise click.BadParameter(f"output {output!r} is named twice")
         pairs[output] = into
     return pairs
+
+
+def no_nan(ctx: click.Context, param: click.Parameter, value: float | None) -> float | None:
+    """Callback: a number that others can be compared with."""
+    if value is not None and math.isnan(value):
+        raise click.BadParameter("nan is no number to compare with")
+    return value
 
 
 def json_option(command: F) -> F:
@@ -102,4 +110,4 @@ def data_options(command: F) -> F:
 def min_sqnr_option(command: F) -> F:
     """`--min-sqnr DB`."""
     text = "Lowest signal-to-noise ratio of any output, in dB; exit 3 below it."
-    return click.option("--min-sqnr", type=float, metavar="DB", help=text)(command)
+    return click.option("--min-sqnr", type=float, callback=no_nan, metavar="DB", help=text)(command)

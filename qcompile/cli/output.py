@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from qcompile.cli.files import STDOUT
-from qcompile.errors import OutputError
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -47,8 +46,7 @@ def dumps(data: dict[str, Any]) -> str:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a file. Raises OutputError in one line."""
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise OutputError(f"cannot write {path} ({error.strerror or error}); name another place") from error
+    """Write a file, whole or not at all. Raises OutputError in one line."""
+    from qcompile.ir import write_bytes
+
+    write_bytes(path, text.encode())

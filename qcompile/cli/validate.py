@@ -7,13 +7,14 @@ from pathlib import Path
 import click
 
 from qcompile.cli.command import Command
-from qcompile.cli.files import check_apart
+from qcompile.cli.files import check_apart, check_writable
 from qcompile.cli.options import (
     FILE,
     custom_ops_option,
     data_options,
     json_option,
     min_sqnr_option,
+    no_nan,
     quiet_option,
     threads_option,
     verbose_option,
@@ -29,6 +30,7 @@ from qcompile.cli.options import (
 @click.option(
     "--min-agreement",
     type=click.FloatRange(0, 100),
+    callback=no_nan,
     metavar="PCT",
     help="Lowest share of equal largest entries, in percent; exit 3 below it.",
 )
@@ -54,6 +56,7 @@ def validate(
     check_apart(
         {"FP32": fp32, "INT8": int8, "--data": samples, "--custom-op-library": custom_ops}, {"--json": json_file}
     )
+    check_writable({"--json": json_file})
 
     from qcompile import api
     from qcompile.cli.output import show

@@ -19,7 +19,7 @@ def without_weights(model: ir.Model) -> ir.Model:
             if tensor is None or tensor.nbytes <= SMALLEST or value.is_graph_input():
                 continue
             del graph.initializers[name]
-            given = ir.Value(name=name, type=ir.TensorType(tensor.dtype), shape=ir.Shape(tensor.shape))
+            given = ir.Value(name=name, type=ir.TensorType(tensor.dtype), shape=ir.Shape(tensor.shape.numpy()))
             value.replace_all_uses_with(given, replace_graph_outputs=True)
             light.graph.inputs.append(given)
     return light

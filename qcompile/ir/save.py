@@ -50,13 +50,13 @@ def save_model(model: ir.Model, path: str | Path, *, external: bool = False) -> 
 
     They must where any of them is external data, or they exceed 2 GiB.
 
-    The file appears whole or not at all. External data gets a name made from its content, so that an interrupted
+    The file appears whole or not at all; a link stays, and what it leads to is replaced. External data gets a name made from its content, so that an interrupted
     write never leaves the old model with new weights. Raises OutputError in one line.
     """
     path = Path(path)
     with _said(path):
         if external or _must_be_external(model):
-            _save_with_data(model, path)
+            _save_with_data(model, Path(os.path.realpath(path)))
         else:
             write_bytes(path, to_proto(model).SerializeToString(deterministic=True))
 
@@ -73,8 +73,19 @@ def saved_size(model: ir.Model, *, external: bool = False) -> int:
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Replace the file by the content: written beside it, synced, renamed. Raises OutputError in one line."""
-    with _said(path), _beside(path) as partial:
+    """Replace the file by the content: written beside it, synced, renamed; a link stays, its file is replaced.
+
+    Devices and pipes are written to as they are. Raises OutputError in one line.
+    """
+    with _said(path):
+        if path.exists() and not path.is_file():
+            path.write_bytes(content)
+        else:
+            _replace(Path(os.path.realpath(path)), content)
+
+
+def _replace(path: Path, content: bytes) -> None:
+    with _beside(path) as partial:
         with partial.open("wb") as file:
             file.write(content)
             file.flush()
@@ -97,7 +108,7 @@ def _save_with_data(model: ir.Model, path: Path) -> None:
         for graph_proto in _graph_protos(proto.graph):
             del graph_proto.value_info[:]
         with _placed(data, path.parent / final):
-            write_bytes(path, proto.SerializeToString(deterministic=True))
+            _replace(path, proto.SerializeToString(deterministic=True))
 
 
 @contextlib.contextmanager
@@ -125,7 +136,7 @@ def _said(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise OutputError(f"cannot write {path} ({error.strerror or error}); name another place with -o") from error
+        raise OutputError(f"cannot write {path} ({error.strerror or error}); name another place") from error
 
 
 @contextlib.contextmanager

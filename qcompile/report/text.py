@@ -109,8 +109,9 @@ def _sizes(before: int, after: int) -> str:
 def _fidelity(facts: CompileFacts) -> list[RenderableType]:
     if not facts.fidelity:
         return []
-    origin = f"on {facts.held_back} of {facts.samples} samples"
-    lines = [_line("fidelity", f"{origin}, held back from calibration" if facts.held_back < facts.samples else origin)]
+    apart = facts.held_back < facts.samples
+    held_back = f"on {facts.held_back} of {facts.samples} samples, held back from calibration"
+    lines = [_line("fidelity", held_back if apart else f"on {_samples(facts.samples)}, the same that calibrated")]
     lines += [_line("", _output(output)) for output in facts.fidelity[:_OUTPUTS]]
     if len(facts.fidelity) > _OUTPUTS:
         lines.append(_line("", f"and {len(facts.fidelity) - _OUTPUTS} more outputs, all nearer"))
@@ -160,7 +161,13 @@ def _verdict(facts: ValidateFacts) -> str:
     wanted = [f"SQNR >= {facts.min_sqnr_db:g} dB"] if facts.min_sqnr_db is not None else []
     wanted += [f"agreement >= {facts.min_agreement:.1%}"] if facts.min_agreement is not None else []
     met = f"met: {' and '.join(wanted)}; " if wanted else ""
-    return f"{met}the worst output is at {_decibels(facts.sqnr_db)} over {facts.samples} samples"
+    return f"{met}{_worst(facts.sqnr_db)} over {_samples(facts.samples)}"
+
+
+def _worst(sqnr_db: float) -> str:
+    if sqnr_db == math.inf:
+        return "every output is exactly the same"
+    return f"the worst output is {'' if math.isnan(sqnr_db) else 'at '}{_decibels(sqnr_db)}"
 
 
 def _state(facts: InspectFacts) -> str:
@@ -216,6 +223,10 @@ def _table(*titles: str, numbers: int = 0) -> Table:
 
 def _decibels(value: float) -> str:
     return "exact" if value == math.inf else "not finite" if math.isnan(value) else f"{value:.1f} dB"
+
+
+def _samples(count: int) -> str:
+    return f"{count} sample{'' if count == 1 else 's'}"
 
 
 def _percent(share: float | None) -> str:

@@ -6,9 +6,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-import onnxruntime as ort
-
 from qcompile.errors import QCompileError
+from qcompile.runtime.library import ort
 
 
 @dataclass(frozen=True)

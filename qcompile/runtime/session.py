@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime as ort
 
 from qcompile.errors import ModelError
+from qcompile.runtime.library import ort
 from qcompile.runtime.loadable import Runnable, loadable
 from qcompile.runtime.options import ONE_THREAD, Runtime, one_line
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -75,6 +76,32 @@ def test_a_plan_of_another_model(compiled: Compiled, tmp_path: Path) -> None:
 def test_a_plan_for_something_else(asked: dict[str, str], said: str, compiled: Compiled, tmp_path: Path) -> None:
     with pytest.raises(PlanError, match=said):
         qcompile.compile(models.path("residual"), plan=saved(compiled("residual"), tmp_path), **asked)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("asked", [{"exclude": ["."]}, {"exclude": "."}, {"observer": "mse"}])
+def test_a_plan_leaves_nothing_to_decide(asked: dict[str, Any], conv_net: onnx.ModelProto) -> None:
+    (option,) = asked
+    said = {"exclude": "exclude", "observer": "observe"}[option]
+    with pytest.raises(PlanError, match=rf"^a plan leaves nothing to {said} \(.*\); drop one$"):
+        qcompile.compile(conv_net, plan=plan.Plan("cpu"), **asked)
+
+
+def test_the_order_of_the_entries_does_not_matter(conv_net: onnx.ModelProto, conv_feeds: list[Feed]) -> None:
+    """Neither for the bytes of the result nor for how it is told."""
+    first = qcompile.compile(conv_net, calib=conv_feeds, exclude=["second"])
+    assert first.plan is not None
+    turned = replace(
+        first.plan,
+        nodes=dict(reversed(first.plan.nodes.items())),
+        values=dict(reversed(first.plan.values.items())),
+        weights=dict(reversed(first.plan.weights.items())),
+        bias_shifts={"first": (0.5,) * 8},
+    )
+    given = replace(first.plan, bias_shifts={"first": (0.5,) * 8})
+    results = [qcompile.compile(conv_net, calib=conv_feeds, plan=one) for one in (given, turned)]
+    assert content(results[0]) == content(results[1])
+    assert results[1].plan is not None
+    assert list(results[1].plan.nodes) == list(first.plan.nodes)
 
 
 def test_a_plan_that_was_edited(conv_net: onnx.ModelProto, conv_feeds: list[Feed]) -> None:

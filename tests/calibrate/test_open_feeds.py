@@ -284,11 +284,16 @@ def test_damaged_tensors(tmp_path: Path) -> None:
 
 
 FAILING = """
+import sys
 def none(): pass
 def early(): raise ValueError("first line\\nsecond line")
 def late():
     yield {"x": [[1.0, 2.0]]}
     raise KeyError("more")
+def leaves(): sys.exit(3)
+def leaves_late():
+    yield {"x": [[1.0, 2.0]]}
+    sys.exit("enough")
 three = 3
 """
 
@@ -299,10 +304,14 @@ def test_a_function_that_fails_is_one_line(tmp_path: Path) -> None:
     refused("FOLDERdata.py:none returned no feeds (NoneType); return an iterable of dicts", f"{file}:none")
     refused("FOLDERdata.py:early failed (ValueError: first line)", f"{file}:early")
     refused("FOLDERdata.py:late failed at sample 1 (KeyError: 'more')", f"{file}:late")
+    refused("FOLDERdata.py:leaves failed (SystemExit: 3)", f"{file}:leaves")
+    refused("FOLDERdata.py:leaves_late failed at sample 1 (SystemExit: enough)", f"{file}:leaves_late")
     refused("no function 'three' in FOLDERdata.py; define one that returns feeds", f"{file}:three")
     refused("no function 'gone' in FOLDERdata.py; define one that returns feeds", f"{file}:gone")
     file.write_text("def f(:\n")
     refused("FOLDERdata.py failed (SyntaxError: invalid syntax (data.py, line 1))", f"{file}:f")
+    file.write_text("raise SystemExit(0)\n")
+    refused("FOLDERdata.py failed (SystemExit: 0)", f"{file}:f")
     with pytest.raises(CalibrationError, match=r"^no data in .*gone\.py:f \(FileNotFoundError.*\); check the path$"):
         open_feeds(f"{tmp_path / 'gone.py'}:f", X)
 

@@ -109,8 +109,11 @@ def test_missing_file(refused: Callable[..., str]) -> None:
     assert refused("nowhere.onnx") == "no model in nowhere.onnx (No such file or directory); check the path"
 
 
-def test_folder(refused: Callable[..., str]) -> None:
-    assert refused("data").startswith("no model in data (it is a folder)")
+@pytest.mark.parametrize("folder", ["data", ".", "..", os.sep])
+def test_folder(folder: str, refused: Callable[..., str], qcompile_: Run) -> None:
+    assert refused(folder).startswith(f"no model in {folder} (it is a folder)")
+    result = qcompile_(folder, "--no-calib")
+    assert result.stderr == f"error: no model in {folder} (it is a folder); name the .onnx file in it\n"
 
 
 @posix
@@ -229,7 +232,7 @@ def test_external_data_outside_through_a_link(
 def test_no_folder_for_the_output(here: Path, qcompile_: Run) -> None:
     result = qcompile_("good.onnx", "--calib", "data", "-o", "no/out.onnx", "-q")
     assert result.exit_code == 1
-    line = "error: cannot write no/out.onnx (no folder no); make it, or name another place with -o\n"
+    line = "error: cannot write no/out.onnx (no folder no); name another place with -o\n"
     assert result.stderr == line.replace("/", os.sep)
     assert not Path("no").exists()
 
@@ -255,6 +258,55 @@ def test_the_output_is_a_folder(refused: Callable[..., str], here: Path, qcompil
     assert contents(here) == before
 
 
+@pytest.mark.parametrize("option", ["-o", "--save-plan", "--json"])
+@pytest.mark.parametrize(("place", "why"), [("no/out.onnx", "no folder no"), ("folder.onnx", "it is a folder")])
+def test_a_place_that_cannot_be_written_is_said_before_the_work(
+    option: str, place: str, why: str, here: Path, qcompile_: Run
+) -> None:
+    Path("folder.onnx").mkdir()
+    before = contents(here)
+    result = qcompile_("good.onnx", "--calib", "data", "-o", "out.onnx", option, place)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == f"error: cannot write {Path(place)} ({why}); name another place with {option}\n"
+    assert contents(here) == before
+
+
+def test_a_plan_that_cannot_be_written_leaves_the_old_output(
+    here: Path, qcompile_: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where it shows only when it is written."""
+
+    def full(partial: Path, target: Path) -> Path:
+        if target.name == "plan.json":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return renamed(partial, target)
+
+    renamed = Path.replace
+    Path("plan.json").write_bytes(OLD)
+    before = contents(here)
+    monkeypatch.setattr(Path, "replace", full)
+    result = qcompile_("good.onnx", "--calib", "data", "-o", "out.onnx", "--save-plan", "plan.json", "-q")
+    assert result.stderr == "error: cannot write plan.json (No space left on device); name another place\n"
+    assert contents(here) == before
+
+
+@posix
+def test_a_loop_of_links_is_no_defect(here: Path, qcompile_: Run) -> None:
+    Path("loop.json").symlink_to("loop.json")
+    result = qcompile_("good.onnx", "--calib", "data", "-o", "out.onnx", "--json", "loop.json")
+    assert "internal error" not in result.stderr
+
+
+@posix
+@pytest.mark.parametrize("device", ["/dev/null", "/dev/stderr"])
+def test_facts_go_to_devices(device: str, here: Path, qcompile_: Run) -> None:
+    words = [sys.executable, "-m", "qcompile", "good.onnx", "--calib", "data", "-o", "out.onnx", "--json", device]
+    ended = subprocess.run(words, cwd=here, capture_output=True, text=True)
+    assert ended.returncode == 0
+    assert ('"status": "compiled"' in ended.stderr) == (device == "/dev/stderr")
+    assert not Path(device).is_file()
+
+
 @pytest.mark.parametrize("name", ["good.onnx", "nothing.onnx"])
 @pytest.mark.parametrize("failure", ["fsync", "replace"])
 def test_full_disk(name: str, failure: str, refused: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -265,7 +317,7 @@ def test_full_disk(name: str, failure: str, refused: Callable[..., str], monkeyp
 
     save("nothing.onnx", model("(float[N,1,4,4] x) => (float[N,1,4,4] y) { y = Erf(x) }"))
     monkeypatch.setattr(*{"fsync": (os, "fsync"), "replace": (Path, "replace")}[failure], full)
-    assert refused(name) == "cannot write out.onnx (No space left on device); name another place with -o"
+    assert refused(name) == "cannot write out.onnx (No space left on device); name another place"
 
 
 KILLED = """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -48,6 +49,24 @@ def test_a_model_is_exactly_itself(qcompile_: Run) -> None:
     result = qcompile_("validate", "model.onnx", "same.onnx", "--data", "data", "--min-sqnr", "1000")
     assert result.exit_code == 0
     assert " exact " in result.stdout
+    assert result.stdout.endswith("every output is exactly the same over 8 samples\n")
+
+
+@pytest.mark.parametrize("option", ["--min-sqnr", "--min-agreement"])
+def test_nan_is_no_budget(option: str, qcompile_: Run) -> None:
+    result = qcompile_("validate", "model.onnx", "model.onnx", "--data", "data", option, "nan")
+    assert result.exit_code == 2
+    assert f"Invalid value for '{option}': nan is no number to compare with" in result.stderr
+
+
+def test_json_that_cannot_be_written_is_said_before_the_work(qcompile_: Run) -> None:
+    result = qcompile_("validate", "nope.onnx", "nope.onnx", "--data", "data", "--json", "no/facts.json")
+    assert (result.exit_code, result.stderr) == (
+        1,
+        "error: cannot write no/facts.json (no folder no); name another place with --json\n".replace(
+            "no/", f"no{os.sep}"
+        ),
+    )
 
 
 @pytest.mark.parametrize("pair", [("model.onnx", "nope.onnx"), ("nope.onnx", "model.onnx")])

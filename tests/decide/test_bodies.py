@@ -88,7 +88,7 @@ def test_where_all_was_seen_nothing_is_kept(model: Model) -> None:
 
 def test_a_plan_may_speak_of_what_enters_an_iteration(model: Model) -> None:
     params = params_from_range(-1.0, 1.0, Scheme("uint8"))
-    check_fits(Plan(target="cpu", values={"h": params, "m": params}), model(LOOP))
+    check_fits(Plan(target="cpu", values={"h": params, "m": params}), model(LOOP), CPU)
 
 
 # Without data.

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import warnings
 from pathlib import Path
+from typing import Any
 
 import ml_dtypes
 import numpy as np
@@ -57,6 +59,38 @@ def test_the_source_is_not_changed() -> None:
     load_model(given_model).graph.node(0).op_type = "Sub"
     assert given_proto == proto()
     assert given_model.graph.node(0).op_type == "Add"
+
+
+@pytest.mark.parametrize("source", [5, None, b"model", ["model.onnx"]])
+def test_what_is_no_source(source: Any) -> None:
+    assert re.search(rf"^no model in a {type(source).__name__} \(", line(source))
+
+
+# What is no graph in memory.
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("g (float[2] x) => (float[2] y) { [n] y = Add(x, lost) }", "dangling value 'lost' in the model (read by node 'n'"),
+        ("g (float[2] x) => (float[2] z) { y = Relu(x) }", "dangling output 'z' in the model (made by nobody)"),
+        (BRANCH.removeprefix(HEAD).replace("THEN", "lost"), "dangling value 'lost' in the model (read by node"),
+        (BRANCH.removeprefix(HEAD).replace("THEN", "b"), "dangling value 'b' in the model (read by node"),
+    ],
+)
+def test_values_that_nobody_makes(text: str, said: str) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model = ir.from_onnx_text(HEAD + text)
+    assert line(model).startswith(said)
+
+
+def test_nodes_out_of_order() -> None:
+    model = ir.from_onnx_text(HEAD + "g (float[2] x) => (float[2] y) { h = Relu(x) [late] y = Abs(h) }")
+    first = model.graph.node(0)
+    model.graph.remove(first)
+    model.graph.append(first)
+    assert line(model).startswith("unsorted graph in the model (node 'late' reads 'h' before it is made); sort it")
 
 
 # What is no file of a model.

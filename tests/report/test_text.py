@@ -94,7 +94,7 @@ def test_names_cannot_write_to_the_terminal(compiled: Make, make: Make, rendered
 def test_small_print_of_fidelity(compiled: Make, make: Make, rendered: Render) -> None:
     fidelity = (make("Fidelity")("a", math.inf), make("Fidelity")("b", math.nan))
     text = "\n".join(rendered(compiled_text(facts_of(compiled(fidelity=fidelity, held_back=5, samples=5)))))
-    assert "fidelity  on 5 of 5 samples\n" in text
+    assert "fidelity  on 5 samples, the same that calibrated\n" in text
     assert "a: SQNR exact" in text
     assert "b: SQNR not finite" in text
 
@@ -123,6 +123,20 @@ def test_validation(make: Make, rendered: Render, min_sqnr: float | None, verdic
         ["logits", "38.0", "dB", "0.999000", "0.01", "99.5", "%"],
     ]
     assert last == verdict
+
+
+@pytest.mark.parametrize(
+    ("sqnr", "samples", "verdict"),
+    [
+        (math.inf, 128, "every output is exactly the same over 128 samples"),
+        (math.nan, 128, "the worst output is not finite over 128 samples"),
+        (21.5, 1, "the worst output is at 21.5 dB over 1 sample"),
+    ],
+)
+def test_verdict_in_words(make: Make, rendered: Render, sqnr: float, samples: int, verdict: str) -> None:
+    report = make("Validated")((make("Fidelity")("logits", sqnr),), samples)
+    facts = validate_facts(report, reference="a", candidate="b", min_sqnr=None, min_agreement=None)
+    assert rendered(validated(facts))[-1] == verdict
 
 
 def test_inspection_fits_one_screen(make: Make, rendered: Render) -> None:

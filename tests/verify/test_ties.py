@@ -18,7 +18,8 @@ LOWERED = "r = Mul(d, factor) u = Add(r, half) f = Floor(u) r_quantized = Cast <
 def built(nodes: str, factor: float) -> ir.Model:
     return ir.from_onnx_text(
         f"""<ir_version: 10, opset_import: ["": 21]> g (float[6] x) => (uint8[6] r_quantized)
-        <float one = {{1}}, uint8 zero = {{0}}, float factor = {{{factor}}}, float half = {{0.5}}, uint8[6] x_quantized> {{
+        <float one = {{1}}, uint8 zero = {{0}}, float factor = {{{factor}}}, float half = {{0.5}},
+         uint8[6] x_quantized> {{
             x_quantized = QuantizeLinear(x, one, zero)
             d = DequantizeLinear(x_quantized, one, zero)
             {nodes}
