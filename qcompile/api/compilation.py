@@ -14,7 +14,7 @@ import onnx_ir as ir
 from qcompile import __version__
 from qcompile.api.planning import Planner
 from qcompile.api.reporting import copied, left_float, node_reports
-from qcompile.api.request import Progress, Request
+from qcompile.api.request import Progress, Request, as_patterns, check_numbers, check_one_source
 from qcompile.api.results import CompileResult
 from qcompile.api.runnable import runnable_form
 from qcompile.api.source import OpenedSource, open_source
@@ -87,6 +87,8 @@ def compile(
     """
     if bits != 8:
         raise TargetError(f"no {bits}-bit weights yet; use bits=8")
+    check_numbers(max_samples, seed, threads)
+    check_one_source(calib, input_shapes)
     wanted = find_target(target)
     source = open_source(model)
     runtime = Runtime(threads, custom_op_library, prepack=weight_bytes(source.model) < LARGE)
@@ -95,7 +97,7 @@ def compile(
         format,
         io_type,
         observer,
-        exclude,
+        as_patterns(exclude),
         plan,
         pipeline or Pipeline.default(),
         runtime,
@@ -174,7 +176,8 @@ class _Compilation:
             gc.collect()
 
     def _fidelity(self, candidate: ir.Model) -> tuple[OutputFidelity, ...]:
-        faced = FloatFaced(Session(candidate, self.request.runtime), candidate.metadata_props)
+        session = Session(candidate, self.request.runtime, config=self.request.target.session_config)
+        faced = FloatFaced(session, candidate.metadata_props)
         return self.reference.compare(faced, self.progress)
 
     def _verified(self, canonical: ir.Model, reference: ir.Model, plan: Plan) -> CompileResult:

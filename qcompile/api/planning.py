@@ -23,6 +23,7 @@ from qcompile.decide import (
     relaxations,
     unseen,
 )
+from qcompile.ir import nodes
 from qcompile.pipeline import Context, Feed
 from qcompile.plan import Plan, Reason
 
@@ -43,8 +44,10 @@ class Planner:
         request = self.request
         if request.plan is not None:
             request.check_is_for_this(request.plan)
-            check_fits(request.plan, self.model)
-            return request.plan
+            check_fits(request.plan, self.model, request.target)
+            decided = request.plan.nodes  # a file has them in the order of their names
+            order = [node.name for node in nodes(self.model) if node.name in decided]
+            return replace(request.plan, nodes={name: decided[name] for name in order if name is not None})
         placement = self._place({})
         known = known_ranges(self.model, placement)
         seen = self._observed(placement, known.keys())
@@ -67,17 +70,21 @@ class Planner:
         return replace(plan, notes=plan.notes | {"calibration": request.calibration})
 
     def _place(self, kept_float: Mapping[str, Reason]) -> Placement:
-        """Where integers go; without real data, products between floats take their ranges at run time."""
+        """Where integers go; without real data, products between floats take their ranges at run time.
+
+        Not with 8-bit inputs, which leave nothing to be found at run time, nor in QDQ form, whose runtimes fuse none.
+        """
         request = self.request
-        quantized = request.io_type == "quantized"  # as 8-bit inputs, which leave nothing to be found at run time
+        quantized, format_ = request.io_type == "quantized", request.emitted_format()
+        dynamic = request.calibration == "synthetic" and not quantized and format_ == "qoperator"
         return place(
             self.model,
             request.target,
             request.exclude,
             kept_float,
-            dynamic=request.calibration == "synthetic" and not quantized,
+            dynamic=dynamic,
             quantized_outputs=quantized,
-            format_=request.emitted_format(),
+            format_=format_,
         )
 
     def _observed(self, placement: Placement, known: Collection[str]) -> Observations:

@@ -23,9 +23,7 @@ def left_float(trace: Trace) -> Iterator[str]:
             yield from (reason.detail for _, reason in step.result.declined)
 
 
-def copied(
-    source: OpenedSource, status: str, why: str, operators: tuple[NodeReport, ...] = ()
-) -> CompileResult:
+def copied(source: OpenedSource, status: str, why: str, operators: tuple[NodeReport, ...] = ()) -> CompileResult:
     """The result where the model is handed on as it came."""
     return CompileResult(
         status=status,

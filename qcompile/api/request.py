@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Integral
+from typing import Any
 
-from qcompile.errors import PlanError, TargetError
+from qcompile.errors import CalibrationError, PlanError, QCompileError, RecipeError, TargetError
 from qcompile.pipeline import Hook, Pipeline
 from qcompile.plan import Plan
 from qcompile.runtime import Runtime
@@ -32,6 +34,15 @@ class Request:
     calibration: str
     """`data` or `synthetic`."""
 
+    def __post_init__(self) -> None:
+        """Raises QCompileError in one line for what cannot be meant."""
+        self.emitted_format()
+        if self.io_type not in (None, "float", "quantized"):
+            raise TargetError(f"no io type {self.io_type!r}; use float or quantized")
+        for asked, verb in ((self.exclude, "exclude"), (self.observer, "observe")):
+            if self.plan is not None and asked:
+                raise PlanError(f"a plan leaves nothing to {verb} (its decisions are replayed as they are); drop one")
+
     def emitted_format(self) -> str:
         """`qoperator` or `qdq`. Raises TargetError if the target does not take the one that was asked for."""
         formats = self.target.formats
@@ -54,3 +65,31 @@ class Request:
             if has not in wanted:
                 asked = " or ".join(wanted)
                 raise PlanError(f"plan is for {what} {has}, not {asked}; ask for {has}, or save another plan")
+
+
+def check_numbers(max_samples: int | None, seed: int, threads: int) -> None:
+    """Raises QCompileError in one line for a number that is none, or too small."""
+    if max_samples is not None:
+        _check_at_least(1, "max_samples", max_samples, CalibrationError)
+    _check_at_least(0, "seed", seed, CalibrationError)
+    _check_at_least(1, "threads", threads, TargetError)
+
+
+def _check_at_least(lowest: int, what: str, number: Any, error: type[QCompileError]) -> None:
+    if not isinstance(number, Integral) or int(number) < lowest:
+        raise error(f"{what} is {number!r} (it counts); give a whole number from {lowest} on")
+
+
+def check_one_source(calib: Any, input_shapes: Mapping[str, Sequence[int]] | None) -> None:
+    """Raises CalibrationError where shapes of synthetic samples are given together with real ones."""
+    if calib is not None and input_shapes:
+        raise CalibrationError("input_shapes beside calib (they are for synthetic samples only); drop one")
+
+
+def as_patterns(exclude: Any) -> tuple[str, ...]:
+    """One regular expression or several, as several. Raises RecipeError for what is none."""
+    given = (exclude,) if isinstance(exclude, str) else exclude
+    found = tuple(given) if isinstance(given, Iterable) else (given,)
+    if not all(isinstance(pattern, str) for pattern in found):
+        raise RecipeError(f"exclude is {exclude!r} (no regular expressions); give a list of strings")
+    return found

@@ -49,7 +49,8 @@ def observe(
     `mean_axes` names the values whose mean per channel is wanted, with their channel axis; in bodies that iterate there
     is none.
 
-    Raises CalibrationError naming tensor and sample where a value is NaN or infinite, or the runtime refuses a feed.
+    Raises CalibrationError naming tensor and sample where a value is NaN or infinite, ModelError where the runtime
+    refuses a feed.
     """
     session = Session(model, runtime)
     shown = [value.metadata_props.get(OBSERVED, value.name or "") for value in model.graph.outputs]
@@ -65,7 +66,7 @@ def observe(
         there = {name for name, value in values.items() if isinstance(value, np.ndarray) and value.size}
         met |= there
         for name in (n for n in observers if n in there):  # in order: the first bad one is named
-            observers[name] = _observed(observers[name], name, where(number), values)
+            observers[name] = _observed(observers[name], name, where(number), values, feed)
         for name in means.keys() & there - extremes:
             means[name] = means[name].observe(values[name])
         if progress is not None:
@@ -73,14 +74,25 @@ def observe(
     return Observations({name: o for name, o in observers.items() if name in met}, means)
 
 
-def _observed(observer: Observer, name: str, where: str, values: Mapping[str, np.ndarray]) -> Observer:
+def _observed(
+    observer: Observer, name: str, where: str, values: Mapping[str, np.ndarray], feed: Mapping[str, object]
+) -> Observer:
     try:
         return observer.observe(thinned(values[name]))
     except ValueError as error:
+        given, what = (name, str(error)) if name in feed else (_input_with_nan(feed), "values are NaN")
+        if given is not None:
+            raise CalibrationError(f"{what} in input {given!r} of {where}; leave that sample out") from error
         raise CalibrationError(
             f"{error} in tensor {name!r} on {where} (the float model itself makes it); "
             "leave that sample out or mend the model"
         ) from error
+
+
+def _input_with_nan(feed: Mapping[str, object]) -> str | None:
+    """The input that a NaN further on comes from. Infinity may be meant, in a mask."""
+    arrays = {name: array for name, array in feed.items() if isinstance(array, np.ndarray)}
+    return next((name for name, array in arrays.items() if array.dtype.kind == "f" and np.isnan(array).any()), None)
 
 
 def thinned(array: np.ndarray) -> np.ndarray:

@@ -2,38 +2,100 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+
 import onnx_ir as ir
 
+from qcompile.decide.facts import node_facts
 from qcompile.errors import PlanError
-from qcompile.ir import constant, graphs, nodes
-from qcompile.plan import Plan
+from qcompile.ir import constant, graphs, is_op, nodes, sole_consumer
+from qcompile.plan import Form, Plan
 from qcompile.quant import QuantParams
+from qcompile.targets import OpEntry, Role, Target
 
 
-def check_fits(plan: Plan, model: ir.Model) -> None:
-    """Raises PlanError, naming the first stranger, if the plan speaks of nodes or values that the model lacks."""
-    names = {node.name for node in nodes(model)}
-    values = {value.name for graph in graphs(model) for value in graph.inputs}
-    values |= {value.name for node in nodes(model) for value in node.outputs}
-    strangers = [("node", n) for n in plan.nodes if n not in names]
-    strangers += [("value", v) for v in plan.values if v not in values]
-    strangers += [("node", n) for n in (*(n for n, _ in plan.weights), *plan.bias_shifts) if n not in names]
-    if strangers:
-        kind, name = strangers[0]
-        raise PlanError(f"plan does not fit the model (it has no {kind} {name!r}); save one from this model")
-    by_name = {node.name: node for node in nodes(model)}
+def check_fits(plan: Plan, model: ir.Model, target: Target) -> None:
+    """Raises PlanError, naming the first offender, if the plan cannot be carried out on the model.
+
+    It may speak only of nodes and values that the model has, in forms that the target has, with all the parameters
+    that these forms need.
+    """
+    if plan.bits != 8:
+        raise PlanError(f"plan is for {plan.bits} bits, not 8; save another plan")
+    misfit = next(_misfits(plan, model, target), None)
+    if misfit is not None:
+        raise PlanError(f"plan does not fit the model ({misfit}); save one from this model")
+
+
+def _misfits(plan: Plan, model: ir.Model, target: Target) -> Iterator[str]:
+    by_name = {node.name or "": node for node in nodes(model)}
+    yield from _strangers(plan, model, by_name)
+    for name, params in plan.values.items():
+        if params.axis is not None:
+            yield f"value {name!r} has scales by channel"
     for (name, index), params in plan.weights.items():
-        why = _misfit(by_name[name], index, params)
-        if why:
-            raise PlanError(
-                f"plan does not fit the model (input {index} of node {name!r} {why}); save one from this model"
-            )
+        if why := _constant_misfit(by_name[name], index, params):
+            yield f"input {index} of node {name!r} {why}"
+    for name in filter(plan.is_integer, plan.nodes):
+        yield from _lacks(by_name[name], plan, target)
+    for name, shifts in plan.bias_shifts.items():
+        channels = _channels(by_name[name], target)
+        if channels is None:
+            yield f"node {name!r} has no bias to shift"
+        elif channels != len(shifts):
+            yield f"node {name!r} has {len(shifts)} bias shifts for {channels} channels"
 
 
-def _misfit(node: ir.Node, index: int, params: QuantParams) -> str | None:
+def _strangers(plan: Plan, model: ir.Model, by_name: Mapping[str, ir.Node]) -> Iterator[str]:
+    values = {value.name for graph in graphs(model) for value in graph.inputs}
+    values |= {value.name for node in by_name.values() for value in node.outputs}
+    yield from (f"it has no node {name!r}" for name in plan.nodes if name not in by_name)
+    yield from (f"it has no value {name!r}" for name in plan.values if name not in values)
+    adjusted = (*(name for name, _ in plan.weights), *plan.bias_shifts)
+    yield from (f"it has no node {name!r}" for name in adjusted if name not in by_name)
+
+
+def _constant_misfit(node: ir.Node, index: int, params: QuantParams) -> str | None:
     array = constant(node.inputs[index]) if index in range(len(node.inputs)) else None
     if array is None:
         return "is no constant"
     if params.axis is not None and array.shape[params.axis : params.axis + 1] != params.scale.shape:
         return "has another shape"
     return None
+
+
+def _lacks(node: ir.Node, plan: Plan, target: Target) -> Iterator[str]:
+    """What an integer node lacks: its form in the table, or parameters of what it reads and makes."""
+    clamps = {op for entry in target.table.values() for op in entry.absorbs}
+    is_clamp = is_op(node, *clamps)
+    entry = OpEntry(Role.MOVE, activations=()) if is_clamp else target.table.get(node_facts(node).op_type)
+    form = plan.nodes[node.name or ""].form
+    if entry is None or form not in entry.forms:
+        yield f"node {node.name!r} has no {form} form on target {target.name}"
+        return
+    for index in _quantized_inputs(node, entry, form):
+        value = node.inputs[index]
+        if value is not None and value.name not in plan.values and (node.name, index) not in plan.weights:
+            yield f"node {node.name!r} has no parameters for input {value.name!r}"
+    for value in node.outputs if form is Form.INTEGER else ():
+        after = sole_consumer(value)
+        is_clamped = after is not None and is_op(after, *clamps) and plan.is_integer(after.name)
+        if value.name not in plan.values and not is_clamped and (value.uses() or value.is_graph_output()):
+            yield f"node {node.name!r} has no parameters for output {value.name!r}"
+
+
+def _quantized_inputs(node: ir.Node, entry: OpEntry, form: Form) -> Iterator[int]:
+    every = range(len(node.inputs))
+    activations = every if entry.activations is None else entry.activations
+    wanted = (*(activations if form is not Form.DYNAMIC else ()), *entry.weights)
+    return (index for index in wanted if index in every)
+
+
+def _channels(node: ir.Node, target: Target) -> int | None:
+    """How many numbers shift the bias of a node; None if it takes no bias."""
+    facts = node_facts(node)
+    entry = target.table.get(facts.op_type)
+    if entry is None or entry.bias is None or entry.weight_axis is None:
+        return None
+    weight = constant(node.inputs[entry.weights[0]])
+    return None if weight is None else weight.shape[entry.weight_axis(facts)]

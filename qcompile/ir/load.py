@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from os import PathLike
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from google.protobuf.message import DecodeError
 from onnx import GraphProto, ModelProto
 
 from qcompile.errors import ModelError
-from qcompile.ir.graphs import graphs, is_op
+from qcompile.ir.graphs import bodies, graphs, is_op
 from qcompile.ir.tensors import body_protos, check_tensors
 
 Source = str | Path | ModelProto | ir.Model
@@ -25,14 +26,19 @@ def load_model(source: Source) -> ir.Model:
     External data stays on disk (memory-mapped where it is read). Raises ModelError with one line that names what is
     wrong: unreadable or empty, no opset, a value used but never made, made twice or made of itself, two nodes of one
     name, external data missing or outside the model's folder, a weight that is sparse, has not the data that it claims,
-    or holds NaN. An onnx_ir model is only searched for NaN.
+    or holds NaN. An onnx_ir model is searched for NaN and for values that are read but not made before.
     """
     if isinstance(source, ir.Model):
+        for graph in (source.graph, *(function.graph for function in source.functions.values())):
+            _check_reads(graph, set())
         model = source.clone()
         _check_weights(model, "the model")
         return model
     if isinstance(source, ModelProto):
         proto, name, folder = source, "the model", None
+    elif not isinstance(source, str | PathLike):
+        kind = type(source).__name__
+        raise ModelError(f"no model in a {kind} (no path, ModelProto or onnx_ir.Model); give one of them")
     else:
         path = Path(source)
         proto, name, folder = _read(path), str(source), path.resolve().parent
@@ -141,6 +147,31 @@ def _check_values(graph: GraphProto, outer: set[str], name: str) -> None:
     missing = next((o.name for o in graph.output if o.name not in visible), None)
     if missing is not None:
         raise ModelError(f"dangling output {missing!r} in {name} (made by nobody)")
+
+
+def _check_reads(graph: ir.Graph, outer: set[ir.Value]) -> None:
+    """In memory values are objects; a model that reads one which is not made before cannot even be cloned."""
+    made = outer | {*graph.inputs, *graph.initializers.values()}
+    for node in graph:
+        missing = next((value for value in node.inputs if value is not None and value not in made), None)
+        if missing is not None:
+            raise ModelError(_unmade(missing, node, graph))
+        for body in bodies(node):
+            _check_reads(body, made)
+        made |= {*node.outputs}
+    missing = next((value for value in graph.outputs if value not in made), None)
+    if missing is not None:
+        raise ModelError(f"dangling output {missing.name!r} in the model (made by nobody)")
+
+
+def _unmade(value: ir.Value, reader: ir.Node, graph: ir.Graph) -> str:
+    maker = value.producer()
+    if maker is not None and maker.graph is graph:
+        return (
+            f"unsorted graph in the model (node {reader.name!r} reads {value.name!r} before it is made); "
+            "sort it with graph.sort()"
+        )
+    return f"dangling value {value.name!r} in the model (read by node {reader.name!r}, made by nobody)"
 
 
 def _check_node_names(graph: GraphProto, name: str) -> None:

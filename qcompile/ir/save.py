@@ -50,8 +50,9 @@ def save_model(model: ir.Model, path: str | Path, *, external: bool = False) -> 
 
     They must where any of them is external data, or they exceed 2 GiB.
 
-    The file appears whole or not at all; a link stays, and what it leads to is replaced. External data gets a name made from its content, so that an interrupted
-    write never leaves the old model with new weights. Raises OutputError in one line.
+    The file appears whole or not at all; a link stays, and what it leads to is replaced. External data gets a name made
+    from its content, so that an interrupted write never leaves the old model with new weights. Raises OutputError in
+    one line.
     """
     path = Path(path)
     with _said(path):

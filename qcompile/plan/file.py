@@ -18,7 +18,7 @@ _VERSION = 1
 
 
 def dumps(plan: Plan) -> str:
-    """The plan as JSON text; equal plans give equal text."""
+    """The plan as JSON text; equal plans give equal text, whatever order their entries came in."""
     return json.dumps(
         {
             "qcompile.plan": _VERSION,
@@ -26,11 +26,13 @@ def dumps(plan: Plan) -> str:
             "format": plan.format,
             "bits": plan.bits,
             "io_type": plan.io_type,
-            "notes": plan.notes,
-            "nodes": {name: _decision_to_json(d) for name, d in plan.nodes.items()},
-            "values": {name: _params_to_json(p) for name, p in plan.values.items()},
-            "bias_shifts": plan.bias_shifts,
-            "weights": [{"node": n, "input": i, **_params_to_json(p)} for (n, i), p in plan.weights.items()],
+            "notes": dict(sorted(plan.notes.items())),
+            "nodes": {name: _decision_to_json(d) for name, d in sorted(plan.nodes.items(), key=_key)},
+            "values": {name: _params_to_json(p) for name, p in sorted(plan.values.items(), key=_key)},
+            "bias_shifts": dict(sorted(plan.bias_shifts.items())),
+            "weights": [
+                {"node": n, "input": i, **_params_to_json(p)} for (n, i), p in sorted(plan.weights.items(), key=_key)
+            ],
         },
         indent=1,
     )
@@ -69,6 +71,10 @@ def load(path: str | Path) -> Plan:
 def sha256(plan: Plan) -> str:
     """Fingerprint of the decisions, for the metadata of the result."""
     return hashlib.sha256(dumps(plan).encode()).hexdigest()
+
+
+def _key(entry: tuple[Any, object]) -> Any:
+    return entry[0]
 
 
 def _decision_to_json(decision: Decision) -> dict[str, str]:

@@ -6,7 +6,7 @@ import os
 
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # read once, on import
 
-import onnxruntime as ort  # noqa: E402
+import onnxruntime as ort
 
 ort.set_default_logger_severity(4)  # what logs outside of sessions, which have options of their own
 ort.disable_telemetry_events()  # where something else imported it first

@@ -13,4 +13,5 @@ XNNPACK = Target(
     activation_dtype="int8",
     measured=False,
     exact_on=("arm64",),
+    session_config={"session.qdqisint8allowed": "1"},  # the default there; x86 would turn the codes into unsigned ones
 )

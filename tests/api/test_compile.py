@@ -157,6 +157,7 @@ def test_synthetic_samples_follow_the_seed(conv_net: onnx.ModelProto) -> None:
     assert graph_bytes(first) == graph_bytes(again) != graph_bytes(other)
     (warning,) = first.warnings
     assert warning.startswith("no calibration data")
+    assert qcompile.compile(conv_net, input_shapes=shapes, warn=False).warnings == ()
 
 
 # What can be asked for.

@@ -10,11 +10,12 @@ import pytest
 
 import qcompile
 from qcompile import CompileResult, models
+from qcompile.plan import Form
 
 Feed = dict[str, np.ndarray]
 
 
-@pytest.mark.parametrize(("with_data", "least_db"), [(False, 12), (True, 25)])  # the head is a static Gemm either way
+@pytest.mark.parametrize(("with_data", "least_db"), [(False, 25), (True, 25)])
 def test_products_of_the_encoder(
     with_data: bool, least_db: float, compiled: Callable[..., CompileResult], shipped_feeds: Callable[..., list[Feed]]
 ) -> None:
@@ -28,3 +29,9 @@ def test_products_of_the_encoder(
     report = qcompile.validate(path, result.model, data=shipped_feeds("encoder"))
     assert report.sqnr_db > least_db
     assert report.outputs[0].agreement == 1
+
+
+def test_a_form_without_dynamic_products_has_fixed_ranges() -> None:
+    result = qcompile.compile(models.path("encoder"), target="xnnpack")
+    assert result.plan is not None
+    assert Form.DYNAMIC not in {decision.form for decision in result.plan.nodes.values()}

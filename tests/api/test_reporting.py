@@ -15,7 +15,9 @@ FEEDS = [{"x": RNG.normal(size=(1, 8, 16, 16)).astype(np.float32)} for _ in rang
 
 def chain(nodes: str) -> onnx.ModelProto:
     """A model of nodes between x and y, each convolution with a kernel of its own."""
-    weights = [onnx.numpy_helper.from_array(RNG.normal(size=(8, 8, 3, 3)).astype(np.float32), f"w{i}") for i in range(3)]
+    weights = [
+        onnx.numpy_helper.from_array(RNG.normal(size=(8, 8, 3, 3)).astype(np.float32), f"w{i}") for i in range(3)
+    ]
     model = onnx.parser.parse_model(
         '<ir_version: 10, opset_import: ["": 21]> g (float[1, 8, 16, 16] x) => (float[1, 8, 16, 16] y) {' + nodes + "}"
     )

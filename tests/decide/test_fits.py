@@ -103,7 +103,7 @@ def test_any_node_may_become_float(unit: ir.Model) -> None:
     ("lost", "said"),
     [
         ("x", "node 'conv' has no parameters for input 'x'"),
-        ("r", "node 'conv' has no parameters for output 'r'"),
+        ("r", "node 'clamp' has no parameters for output 'r'"),
         ("p", "node 'pool' has no parameters for output 'p'"),
         ("f", "node 'rows' has no parameters for output 'f'"),
     ],

@@ -72,7 +72,10 @@ def test_what_is_no_source(source: Any) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("g (float[2] x) => (float[2] y) { [n] y = Add(x, lost) }", "dangling value 'lost' in the model (read by node 'n'"),
+        (
+            "g (float[2] x) => (float[2] y) { [n] y = Add(x, lost) }",
+            "dangling value 'lost' in the model (read by node 'n'",
+        ),
         ("g (float[2] x) => (float[2] z) { y = Relu(x) }", "dangling output 'z' in the model (made by nobody)"),
         (BRANCH.removeprefix(HEAD).replace("THEN", "lost"), "dangling value 'lost' in the model (read by node"),
         (BRANCH.removeprefix(HEAD).replace("THEN", "b"), "dangling value 'b' in the model (read by node"),

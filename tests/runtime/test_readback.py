@@ -63,4 +63,4 @@ def test_bodies_are_read_too(quantize: Quantize) -> None:
         "else_branch = two () => (float[2,8,8,8] q) { q = Elu(t) }>"
     )
     made = quantize("(float[2,4,8,8] x, bool c) => (float[2,8,8,8] y)", nodes, w=(8, 4, 1, 1), v=(8, 8, 1, 1))
-    assert {"Conv", "Elu", "If"} < {node.op_type for node in optimized_nodes(made.lowered)}
+    assert {"QLinearConv", "Elu", "If"} < {node.op_type for node in optimized_nodes(made.lowered)}

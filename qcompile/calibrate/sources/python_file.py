@@ -39,7 +39,7 @@ def call(name: FunctionName) -> Iterator[object]:
         raise CalibrationError(f"no function {name.function!r} in {name.file}; define one that returns feeds")
     try:
         made = function()
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise CalibrationError(f"{name} failed ({_line(error)})") from error
     if not isinstance(made, Iterable):
         raise CalibrationError(f"{name} returned no feeds ({type(made).__name__}); return an iterable of dicts")
@@ -55,7 +55,7 @@ def _run(name: FunctionName) -> ModuleType:
         exec(compile(name.file.read_bytes(), str(name.file), "exec"), vars(module))
     except OSError as error:
         raise CalibrationError(f"no data in {name} ({_line(error)}); check the path") from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise CalibrationError(f"{name.file} failed ({_line(error)})") from error
     return module
 
@@ -68,9 +68,9 @@ def _guarded(made: Iterable[object], name: FunctionName) -> Iterator[object]:
             number += 1
     except CalibrationError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise CalibrationError(f"{name} failed at sample {number} ({_line(error)})") from error
 
 
-def _line(error: Exception) -> str:
+def _line(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}".partition("\n")[0]
