@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from qcompile.ir import remove_dead, replace_value
 from qcompile.plan import Code, Reason
 from qcompile.targets import find_target
 from qcompile.verify import surprises
@@ -29,9 +30,15 @@ def test_all_as_planned(quantize: Quantize) -> None:
 
 
 def test_a_float_convolution_that_the_runtime_quantizes_by_itself(quantize: Quantize) -> None:
-    """It lies between DequantizeLinear and QuantizeLinear and has constant weights."""
+    """It lies between DequantizeLinear and QuantizeLinear and has constant weights; a Sum (keep-float) prevents it."""
     nodes = "[conv] t = Conv(x, w, b) [conv_1] u = Conv(t, w, b) [conv_2] y = Conv(u, w, b)"
     made = quantize(IMAGE, nodes, exclude=["^conv_1$"], **SQUARE)
+    assert both_forms(made) == [[], []]
+    for model in (made.lowered, made.qdq):
+        for node in list(model.graph):
+            if node.op_type == "Sum":
+                replace_value(node.outputs[0], node.inputs[0])
+        remove_dead(model)
     expected = [("conv_1", Reason(Code.RUNTIME_QUANTIZED, "QLinearConv"))]
     assert both_forms(made) == [expected, expected]
 
