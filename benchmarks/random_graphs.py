@@ -27,7 +27,7 @@ from qcompile.runtime import Session
 
 @dataclass(frozen=True)
 class Verdict:
-    """What became of a graph: `quantized`, `below 20 dB`, `nothing-to-quantize`, `refused by onnxruntime` or a `BAD`."""
+    """`quantized`, `below 20 dB`, `nothing-to-quantize`, `refused by onnxruntime`, or one of `BAD`."""
 
     kind: str
     detail: str = ""
