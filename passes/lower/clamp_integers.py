@@ -9,11 +9,11 @@ import numpy as np
 import onnx_ir as ir
 
 from qcompile.ir import Names
-from qcompile.passes.lower.integers import Lowering, clamp_bounds, dequantized, emit, requantized
+from qcompile.passes.lower.integers import UnaryLowering, UnaryUnit, clamp_bounds, emit
 
 
 @dataclass(frozen=True)
-class ClampIntegers(Lowering):
+class ClampIntegers(UnaryLowering):
     """Let Relu and Clip run on the 8-bit values, between the codes of their bounds.
 
     Before: `y_q = Q(Relu(DQ(x_q, s, z)), s, z)`
@@ -26,16 +26,10 @@ class ClampIntegers(Lowering):
     name: ClassVar[str] = "clamp-integers"
     ops: ClassVar[tuple[str, ...]] = ("Relu", "Clip")
 
-    def lower(self, node: ir.Node, names: Names) -> bool | str | None:
+    def replace(self, node: ir.Node, unit: UnaryUnit, names: Names) -> bool | str:
         """Replace one clamp."""
-        x, y = dequantized(node.inputs[0]), requantized(node.outputs[0])
-        if x is None:
-            return None
-        if y is None:
-            return "its output is not quantized for all readers"
-        quantize, result = y
-        params = x.params()
-        if params != result.params():
+        params = unit.x.params()
+        if params != unit.y.params():
             return "input and output have different parameters"
         graph = node.graph
         assert isinstance(graph, ir.Graph)
@@ -44,5 +38,5 @@ class ClampIntegers(Lowering):
             names.initializer(graph, f"{node.name}_{side}", code)
             for side, code in zip(("low", "high"), codes, strict=True)
         ]
-        emit(node, quantize.outputs[0], "Clip", [x.value, *bounds], domain="")
+        emit(node, unit.result, "Clip", [unit.x.value, *bounds], domain="")
         return True

@@ -9,12 +9,12 @@ import numpy as np
 import onnx_ir as ir
 
 from qcompile.ir import Names, attribute, is_op
-from qcompile.passes.lower.integers import Lowering, dequantized, emit, requantized
+from qcompile.passes.lower.integers import UnaryLowering, UnaryUnit, emit
 from qcompile.quant import hard_sigmoid_params, knee_steps
 
 
 @dataclass(frozen=True)
-class FuseHardSwish(Lowering):
+class FuseHardSwish(UnaryLowering):
     """Fuse a quantized HardSwish or HardSigmoid into a clamp of codes, and a product.
 
     With s dividing 3, clip(x + 3, 0, 6) / 6 has the codes of x clamped to z +- 3/s, read with scale s/6 and zero
@@ -32,15 +32,9 @@ class FuseHardSwish(Lowering):
     name: ClassVar[str] = "fuse-hard-swish"
     ops: ClassVar[tuple[str, ...]] = ("HardSwish", "HardSigmoid")
 
-    def lower(self, node: ir.Node, names: Names) -> bool | str | None:
+    def replace(self, node: ir.Node, unit: UnaryUnit, names: Names) -> bool | str:
         """Replace one function."""
-        x, y = dequantized(node.inputs[0]), requantized(node.outputs[0])
-        if x is None:
-            return None
-        if y is None:
-            return "its output is not quantized for all readers"
-        quantize, result = y
-        params = x.params()
+        params = unit.x.params()
         knee = 3.0 if is_op(node, "HardSwish") else 0.5 / attribute(node, "alpha", 0.2)
         steps = knee_steps(params, knee)
         if steps is None:
@@ -54,16 +48,16 @@ class FuseHardSwish(Lowering):
             for side, code in zip(("low", "high"), bounds, strict=True)
         ]
         if is_op(node, "HardSigmoid"):
-            if gate != result.params():
+            if gate != unit.y.params():
                 return "its output has other parameters than its clamped input"
-            emit(node, quantize.outputs[0], "Clip", [x.value, *limits], domain="")
+            emit(node, unit.result, "Clip", [unit.x.value, *limits], domain="")
             return True
-        clipped = ir.node("Clip", [x.value, *limits], name=names.node(f"{node.name}_Clip"))
+        clipped = ir.node("Clip", [unit.x.value, *limits], name=names.node(f"{node.name}_Clip"))
         clipped.outputs[0].name = names.value(f"{node.outputs[0].name}_gate")
-        clipped.outputs[0].type, clipped.outputs[0].shape = x.value.type, x.value.shape
+        clipped.outputs[0].type, clipped.outputs[0].shape = unit.x.value.type, unit.x.value.shape
         graph.insert_before(node, clipped)
         gate_scale = names.initializer(graph, f"{node.name}_gate_scale", gate.scale)
         gate_zero = names.initializer(graph, f"{node.name}_gate_zero_point", gate.zero_point)
-        inputs = [*x.triple, clipped.outputs[0], gate_scale, gate_zero, result.scale, result.zero_point]
-        emit(node, quantize.outputs[0], "QLinearMul", inputs)
+        inputs = [*unit.x.triple, clipped.outputs[0], gate_scale, gate_zero, unit.y.scale, unit.y.zero_point]
+        emit(node, unit.result, "QLinearMul", inputs)
         return True

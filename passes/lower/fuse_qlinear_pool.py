@@ -8,11 +8,11 @@ from typing import ClassVar
 import onnx_ir as ir
 
 from qcompile.ir import Names
-from qcompile.passes.lower.integers import Lowering, dequantized, emit, requantized
+from qcompile.passes.lower.integers import UnaryLowering, UnaryUnit, emit
 
 
 @dataclass(frozen=True)
-class FuseQLinearPool(Lowering):
+class FuseQLinearPool(UnaryLowering):
     """Fuse a quantized GlobalAveragePool into QLinearGlobalAveragePool.
 
     Before: `y_q = Q(GlobalAveragePool(DQ(x_q)), sy, zy)`
@@ -22,14 +22,8 @@ class FuseQLinearPool(Lowering):
     name: ClassVar[str] = "fuse-qlinear-pool"
     ops: ClassVar[tuple[str, ...]] = ("GlobalAveragePool",)
 
-    def lower(self, node: ir.Node, names: Names) -> bool | str | None:
+    def replace(self, node: ir.Node, unit: UnaryUnit, names: Names) -> bool | str:
         """Replace one pooling."""
-        x, y = dequantized(node.inputs[0]), requantized(node.outputs[0])
-        if x is None:
-            return None
-        if y is None:
-            return "its output is not quantized for all readers"
-        quantize, result = y
-        inputs = [*x.triple, result.scale, result.zero_point]
-        emit(node, quantize.outputs[0], "QLinearGlobalAveragePool", inputs, {"channels_last": 0})
+        inputs = [*unit.x.triple, unit.y.scale, unit.y.zero_point]
+        emit(node, unit.result, "QLinearGlobalAveragePool", inputs, {"channels_last": 0})
         return True

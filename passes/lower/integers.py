@@ -139,6 +139,35 @@ class Lowering(Pass):
         """Replace the node's unit and return True; or return why it cannot be, or None if it is no unit."""
 
 
+@dataclass(frozen=True)
+class UnaryUnit:
+    """A node with one activation between a DequantizeLinear and a QuantizeLinear."""
+
+    x: Quantized
+    y: Quantized
+    """Its output, with the parameters that it gets."""
+    result: ir.Value
+    """The 8-bit value that the QuantizeLinear makes."""
+
+
+class UnaryLowering(Lowering):
+    """A lowering of nodes with one activation in and one out, both 8-bit."""
+
+    def lower(self, node: ir.Node, names: Names) -> bool | str | None:
+        """Find the unit around the node and replace it."""
+        x, found = dequantized(node.inputs[0]), requantized(node.outputs[0])
+        if x is None:
+            return None
+        if found is None:
+            return "its output is not quantized for all readers"
+        quantize, y = found
+        return self.replace(node, UnaryUnit(x, y, quantize.outputs[0]), names)
+
+    @abstractmethod
+    def replace(self, node: ir.Node, unit: UnaryUnit, names: Names) -> bool | str:
+        """Replace the unit and return True; or return why it cannot be."""
+
+
 def emit(
     anchor: ir.Node,
     old: ir.Value,
