@@ -112,8 +112,9 @@ def _names(model: ModelProto) -> list[str]:
 
 
 def _numbered(folder: Path, stem: str) -> list[Path]:
-    found = {path: re.fullmatch(rf"{re.escape(stem)}_(\d+)\.pb", path.name) for path in folder.glob(f"{stem}_*.pb")}
-    return sorted((path for path, match in found.items() if match), key=lambda path: int(str(found[path][1])))  # type: ignore[index]
+    numbered = re.compile(rf"{re.escape(stem)}_(\d+)\.pb")
+    matches = ((numbered.fullmatch(path.name), path) for path in folder.glob(f"{stem}_*.pb"))
+    return [path for _, path in sorted((int(match[1]), path) for match, path in matches if match)]
 
 
 def _read(file: Path, value: onnx.ValueInfoProto) -> Any:

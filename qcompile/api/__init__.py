@@ -6,12 +6,14 @@ from qcompile.api.compilation import compile
 from qcompile.api.inspection import Inspection, inspect
 from qcompile.api.results import CompileResult, NodeReport
 from qcompile.api.validation import ValidationReport, validate
+from qcompile.calibrate import Progress
 from qcompile.runtime import speed_ratio
 
 __all__ = [
     "CompileResult",
     "Inspection",
     "NodeReport",
+    "Progress",
     "ValidationReport",
     "compile",
     "inspect",

@@ -14,11 +14,11 @@ import onnx_ir as ir
 from qcompile import __version__
 from qcompile.api.planning import Planner
 from qcompile.api.reporting import copied, left_float, node_reports
-from qcompile.api.request import Progress, Request, as_patterns, check_numbers, check_one_source
+from qcompile.api.request import Request, as_patterns, check_numbers, check_one_source
 from qcompile.api.results import CompileResult
 from qcompile.api.runnable import runnable_form
 from qcompile.api.source import OpenedSource, open_source
-from qcompile.calibrate import carry, input_specs, open_feeds, split_feeds, stateless_specs, synthetic_feeds
+from qcompile.calibrate import Progress, carry, input_specs, open_feeds, split_feeds, stateless_specs, synthetic_feeds
 from qcompile.errors import TargetError
 from qcompile.ir import Source, has_external_data, lowest_runtime, quantized_form, saved_size, weight_bytes
 from qcompile.pipeline import Context, Feed, Hook, Pipeline, Trace, VerifyEach

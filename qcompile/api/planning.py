@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 import onnx_ir as ir
 
-from qcompile.api.request import Progress, Request
-from qcompile.calibrate import Observations, find_observer, observe
+from qcompile.api.request import Request
+from qcompile.calibrate import Observations, Progress, find_observer, observe
 from qcompile.decide import (
     AIM_DB,
     AUTOMATIC,

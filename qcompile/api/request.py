@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Integral
 from typing import Any
@@ -12,9 +12,6 @@ from qcompile.pipeline import Hook, Pipeline
 from qcompile.plan import Plan
 from qcompile.runtime import Runtime
 from qcompile.targets import Target
-
-Progress = Callable[[str, int, int | None], None]
-"""Called with (phase, done, total or None)."""
 
 
 @dataclass(frozen=True)

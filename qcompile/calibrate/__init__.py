@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from qcompile.calibrate.observers import find_observer, observer_names
-from qcompile.calibrate.runner import Observations, observe
+from qcompile.calibrate.runner import Observations, Progress, observe
 from qcompile.calibrate.sequence import carry, stateless_specs
 from qcompile.calibrate.sources import Feeds, InputSpec, input_specs, open_feeds
 from qcompile.calibrate.split import FeedSubset, split_feeds
@@ -14,6 +14,7 @@ __all__ = [
     "Feeds",
     "InputSpec",
     "Observations",
+    "Progress",
     "carry",
     "find_observer",
     "input_specs",

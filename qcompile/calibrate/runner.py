@@ -19,6 +19,7 @@ SAMPLE = 1 << 15
 extremes always enter, so that ranges by minimum and maximum are exact."""
 
 Progress = Callable[[str, int, int | None], None]
+"""Called with the phase, what is done of it, and the total where it is known."""
 
 
 @dataclass(frozen=True)

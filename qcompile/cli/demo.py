@@ -5,14 +5,17 @@ from __future__ import annotations
 import contextlib
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from qcompile.cli.command import Command
 from qcompile.cli.files import check_writable
 from qcompile.cli.options import FILE, json_option, quiet_option, threads_option, verbose_option
-from qcompile.cli.progress import Progress, progress
+from qcompile.cli.progress import progress
+
+if TYPE_CHECKING:
+    from qcompile.api import Progress
 
 DEFAULT = ("residual", "depthwise")
 """The convolution nets: where integers can win on any machine."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import click
 
-Progress = Callable[[str, int, int | None], None]
-"""Called with the phase, what is done of it, and the total where it is known."""
+if TYPE_CHECKING:
+    from qcompile.api import Progress
 
 LINES = 8
 """Plain lines a phase, at most (and one for its end)."""

@@ -97,7 +97,9 @@ def place(
         else:
             nodes[node.name or ""] = Decision(Form.FLOAT, found)
     clamps = _absorb_clamps(units, reasons)
-    _keep_between_integers(units, clamps, model.graph.outputs if quantized_outputs else ())
+    leaving = model.graph.outputs if quantized_outputs else ()
+    _keep_between_integers(units, clamps, leaving)
+    _give_floats_where_floats_are_read(units, clamps, leaving)
     if dynamic:
         _make_dynamic(units, clamps)
     units |= among_floats  # only now: to its neighbours such a node is a float one
@@ -190,7 +192,7 @@ def _clamps_around_zero(node: ir.Node) -> bool:
 def _keep_between_integers(
     units: dict[ir.Node, Unit], clamps: dict[ir.Node, ir.Node], leaving: Sequence[ir.Value]
 ) -> None:
-    """Drop units that are not weighted and have float neighbours, until none is left; choose the forms.
+    """Drop units that are not weighted and have float neighbours, until none is left.
 
     `leaving` holds the outputs of the model that are read as integers.
     """
@@ -217,6 +219,12 @@ def _keep_between_integers(
             if not read or not (available or movable):
                 del units[unit.node]
                 changed = True
+
+
+def _give_floats_where_floats_are_read(
+    units: dict[ir.Node, Unit], clamps: dict[ir.Node, ir.Node], leaving: Sequence[ir.Value]
+) -> None:
+    """Let products that nobody integer reads dequantize their own results; their clamps are float nodes again."""
     for unit in units.values():
         readers = [use.node for value in unit.outputs for use in value.uses()]
         read = any(reader in units for reader in readers) or any(value in leaving for value in unit.outputs)

@@ -14,7 +14,7 @@ _BOUNDED = {"HardSigmoid": (0.0, 1.0), "Sigmoid": (0.0, 1.0), "Softmax": (0.0, 1
 def known_range(value: ir.Value) -> tuple[float, float] | None:
     """The range that the op behind a value gives it whatever comes in; None if the op leaves it open."""
     node = value.producer()
-    if node is None:
+    if node is None or node.domain != "":
         return None
     if node.op_type == "Clip":
         low, high = (scalar_constant(v) for v in (*node.inputs[1:3], None, None)[:2])

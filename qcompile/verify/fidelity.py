@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 
 import numpy as np
 
+from qcompile.calibrate import Progress
 from qcompile.errors import ModelError
 from qcompile.quant import Comparison, OutputFidelity
 from qcompile.runtime import Feed
@@ -14,8 +15,6 @@ from qcompile.verify.interface import Runs
 
 REFERENCE_CACHE = 64 * 2**20
 """Bytes of reference outputs that are kept between comparisons; those of further feeds are computed again."""
-
-Progress = Callable[[str, int, int | None], None]
 
 
 class Reference:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -109,8 +109,8 @@ def _opened(path: Path) -> Iterator[Image]:
 def parse_preprocess(text: str) -> Preprocess:
     """Read the text form. Raises CalibrationError naming the part that cannot be read."""
     parts = _parts(text)
-    values: dict[str, object] = {key: _READERS[key](key, given) for key, given in parts.items()}
-    made = Preprocess(**values)  # type: ignore[arg-type]  # each reader returns its field's type
+    values: dict[str, Any] = {key: _READERS[key](key, given) for key, given in parts.items()}
+    made = Preprocess(**values)  # each reader returns its field's type
     for key, numbers in (("mean", made.mean), ("std", made.std)):
         if len(numbers) not in (1, made.channels):
             raise _bad(key, parts[key], f"{len(numbers)} numbers for {made.channels} channels")
