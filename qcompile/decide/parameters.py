@@ -44,7 +44,8 @@ def make_plan(placement: Placement, ranges: Mapping[str, Range], target: Target,
     joined = _join_like_ranges(placement, dict(ranges))
     by_group = {name: params_from_range(*joined[name], scheme) for name in placement.observed}
     by_group |= _on_knees(placement, joined, scheme)
-    plan = Plan(target=target.name, format=format_, nodes=dict(placement.nodes))
+    substitutes = target.substitutes if format_ == "qoperator" else ()
+    plan = Plan(target=target.name, format=format_, nodes=dict(placement.nodes), substitutes=substitutes)
     plan.values = {value: by_group[group] for value, group in placement.groups.items()}
     for unit in placement.units:
         plan.weights |= _constant_params(unit, plan, scheme)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 from pathlib import Path
@@ -14,7 +15,7 @@ from qcompile.plan.plan import Decision, Form, Plan
 from qcompile.plan.reason import Code, Reason
 from qcompile.quant import QuantParams
 
-_VERSION = 1
+_VERSION = 2
 
 
 def dumps(plan: Plan) -> str:
@@ -33,6 +34,11 @@ def dumps(plan: Plan) -> str:
             "weights": [
                 {"node": n, "input": i, **_params_to_json(p)} for (n, i), p in sorted(plan.weights.items(), key=_key)
             ],
+            "roundings": [
+                {"node": n, "input": i, "steps": base64.b64encode(packed).decode()}
+                for (n, i), packed in sorted(plan.roundings.items(), key=_key)
+            ],
+            "substitutes": list(plan.substitutes),
         },
         indent=1,
     )
@@ -54,6 +60,8 @@ def loads(text: str, where: str = "the plan") -> Plan:
             values={name: _params_from_json(p) for name, p in data["values"].items()},
             bias_shifts={name: tuple(map(float, shift)) for name, shift in data["bias_shifts"].items()},
             weights={(w["node"], int(w["input"])): _params_from_json(w) for w in data["weights"]},
+            roundings={(r["node"], int(r["input"])): base64.b64decode(r["steps"]) for r in data["roundings"]},
+            substitutes=tuple(map(str, data["substitutes"])),
         )
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         why = f"{type(error).__name__}: {error}"

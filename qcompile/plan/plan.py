@@ -53,6 +53,11 @@ class Plan:
     weights: dict[tuple[str, int], QuantParams] = field(default_factory=dict)
     bias_shifts: dict[str, tuple[float, ...]] = field(default_factory=dict)
     """What is added to the bias of a node, a float32 number for each channel, by node name."""
+    roundings: dict[tuple[str, int], bytes] = field(default_factory=dict)
+    """By how many codes a weight differs from rounding to nearest, by (node name, input index): int8, C order, packed
+    by zlib. What has none is rounded to nearest."""
+    substitutes: tuple[str, ...] = ()
+    """Names of the lowering passes that may put cheaper equivalents in the place of integer operators."""
     notes: dict[str, str] = field(default_factory=dict)
     """How the plan came about (observer, number of samples, ...); kept in the file, read by no pass."""
 

@@ -93,6 +93,8 @@ class Target:
     activation_symmetric: bool = False
     measured: bool = True
     """Whether the table was measured; else it was derived from sources."""
+    substitutes: tuple[str, ...] = ()
+    """Names of the lowering passes whose equivalents are cheaper here, or may be: what is timed has the last word."""
     exact_on: tuple[str, ...] = ()
     """CPU classes on which the integer kernels are exact."""
     providers: tuple[str, ...] = ("CPUExecutionProvider",)
