@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 from qcompile.passes.canonicalize.compute_in_float32 import ComputeInFloat32
+from qcompile.passes.canonicalize.drop_full_scatter import DropFullScatter
+from qcompile.passes.canonicalize.expand_bias_gelu import ExpandBiasGelu
+from qcompile.passes.canonicalize.expand_embed_norm import ExpandEmbedNorm
+from qcompile.passes.canonicalize.expand_fused_matmul import ExpandFusedMatMul
+from qcompile.passes.canonicalize.expand_skip_norm import ExpandSkipNorm
 from qcompile.passes.canonicalize.explicit_pads import ExplicitPads
 from qcompile.passes.canonicalize.fold_affine import FoldAffine
 from qcompile.passes.canonicalize.fold_batchnorm import FoldBatchNorm
@@ -11,9 +16,11 @@ from qcompile.passes.canonicalize.fold_bias_add import FoldBiasAdd
 from qcompile.passes.canonicalize.fold_constants import FoldConstants
 from qcompile.passes.canonicalize.fold_einsum import FoldEinsum
 from qcompile.passes.canonicalize.fold_pad import FoldPad
+from qcompile.passes.canonicalize.fold_shapes import FoldShapes
 from qcompile.passes.canonicalize.gather_one_hot import GatherOneHot
 from qcompile.passes.canonicalize.infer_shapes import InferShapes
 from qcompile.passes.canonicalize.inline_functions import InlineFunctions
+from qcompile.passes.canonicalize.inline_if import InlineIf
 from qcompile.passes.canonicalize.lift_constants import LiftConstants
 from qcompile.passes.canonicalize.merge_concats import MergeConcats
 from qcompile.passes.canonicalize.merge_reshapes import MergeReshapes
@@ -34,10 +41,16 @@ from qcompile.passes.canonicalize.remove_casts import RemoveCasts
 from qcompile.passes.canonicalize.remove_noops import RemoveNoops
 from qcompile.passes.canonicalize.share_common import ShareCommon
 from qcompile.passes.canonicalize.split_batchnorm import SplitBatchNorm
+from qcompile.passes.canonicalize.split_skip_norm import SplitSkipNorm
 from qcompile.passes.canonicalize.use_global_pool import UseGlobalPool
 
 __all__ = [
     "ComputeInFloat32",
+    "DropFullScatter",
+    "ExpandBiasGelu",
+    "ExpandEmbedNorm",
+    "ExpandFusedMatMul",
+    "ExpandSkipNorm",
     "ExplicitPads",
     "FoldAffine",
     "FoldBatchNorm",
@@ -46,9 +59,11 @@ __all__ = [
     "FoldConstants",
     "FoldEinsum",
     "FoldPad",
+    "FoldShapes",
     "GatherOneHot",
     "InferShapes",
     "InlineFunctions",
+    "InlineIf",
     "LiftConstants",
     "MergeConcats",
     "MergeReshapes",
@@ -69,5 +84,6 @@ __all__ = [
     "RemoveNoops",
     "ShareCommon",
     "SplitBatchNorm",
+    "SplitSkipNorm",
     "UseGlobalPool",
 ]

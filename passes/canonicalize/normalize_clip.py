@@ -19,13 +19,14 @@ class NormalizeClip(NodePass):
     ```
     z = Clip(x, zero)             =>  z = Relu(x)            (no maximum, or one that nothing can exceed)
     z = Max(x, zero)              =>  z = Relu(x)            (either order; zero of shape () or (1,))
+    z = Min(x, c)                 =>  z = Clip(x, , c)
     y = Max(x, a); z = Min(y, c)  =>  z = Clip(x, a, c)
     y = Relu(x); z = Clip(y, , c) =>  z = Clip(x, y_min, c)  (and any other two of Relu, Clip, Max, Min)
     ```
     Bounds that are kept stay the same initializers, shared ones too.
 
-    A lone Max or Min by something else than zero stays. So do bounds that are computed, overridable by a graph input,
-    not one number, not float, or crossed (minimum above maximum), and pairs whose inner result is read elsewhere.
+    Bounds stay that are computed, overridable by a graph input, not one number, not float, or crossed (minimum above
+    maximum), and so do pairs whose inner result is read elsewhere.
     Preserves: exact (a float32 maximum of 3.4e38 counts as none, so infinities pass).
     """
 
@@ -41,8 +42,8 @@ class NormalizeClip(NodePass):
         merged = limit
         while (before := _limit(merged.data.producer())) and sole_consumer(merged.data):
             merged = merged.after(before)
-        needless = (limit.is_relu and node.op_type != "Relu") or (node.op_type == "Clip" and limit.has_vector_bound)
-        if merged is not limit or needless:
+        wanted = "Relu" if limit.is_relu else "Clip"
+        if merged is not limit or node.op_type != wanted or limit.has_vector_bound:
             _write(node, merged, names)
             return True
         return f"{limit.data.name!r} is also read elsewhere" if before else False

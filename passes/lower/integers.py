@@ -186,6 +186,7 @@ def emit(
     assert graph is not None
     output = ir.Value(name=old.name, type=old.type, shape=old.shape)
     output.metadata_props.update(old.metadata_props)
+    output.meta.update(old.meta)
     node = ir.node(op_type, list(inputs), attributes or {}, domain=domain, outputs=[output], name=name or anchor.name)
     graph.insert_after(anchor, node)
     is_output = old.is_graph_output()

@@ -12,6 +12,7 @@ from qcompile.passes.quantize.move_captured_codes import MoveCapturedCodes
 from qcompile.passes.quantize.quantize_bias import QuantizeBias
 from qcompile.passes.quantize.quantize_interface import QuantizeInterface
 from qcompile.passes.quantize.remove_qdq import RemoveQDQ
+from qcompile.passes.quantize.segment_outputs import SegmentOutputs
 from qcompile.passes.quantize.store_weights import StoreWeights
 
 __all__ = [
@@ -25,5 +26,6 @@ __all__ = [
     "QuantizeBias",
     "QuantizeInterface",
     "RemoveQDQ",
+    "SegmentOutputs",
     "StoreWeights",
 ]

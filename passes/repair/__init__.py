@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from qcompile.passes.repair.correct_bias import CorrectBias
+from qcompile.passes.repair.round_weights import RoundWeights
 
-__all__ = ["CorrectBias"]
+__all__ = ["CorrectBias", "RoundWeights"]

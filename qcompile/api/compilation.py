@@ -22,11 +22,11 @@ from qcompile.calibrate import Progress, carry, input_specs, open_feeds, split_f
 from qcompile.errors import TargetError
 from qcompile.ir import Source, has_external_data, lowest_runtime, quantized_form, saved_size, weight_bytes
 from qcompile.pipeline import Context, Feed, Hook, Pipeline, Trace, VerifyEach
-from qcompile.plan import Code, Plan, sha256
+from qcompile.plan import Code, Plan, Recipe, load_recipe, sha256
 from qcompile.quant import OutputFidelity
 from qcompile.runtime import Runtime, Session, run_as_written
 from qcompile.targets import find_target
-from qcompile.verify import FloatFaced, Reference, check_finite, check_steps, surprises
+from qcompile.verify import FloatFaced, MetricFunction, Reference, check_finite, check_steps, find_metric, surprises
 
 SYNTHETIC_SAMPLES = 8
 
@@ -42,8 +42,11 @@ def compile(
     target: str = "cpu",
     format: str = "auto",
     io_type: str | None = None,
+    effort: str = "default",
     observer: str | None = None,
     exclude: Sequence[str] = (),
+    recipe: Recipe | str | Path | None = None,
+    metric: MetricFunction | str | None = None,
     max_samples: int | None = None,
     preprocess: str | None = None,
     input_shapes: Mapping[str, Sequence[int]] | None = None,
@@ -67,8 +70,12 @@ def compile(
         target: name of a target.
         format: `qoperator`, `qdq`, or `auto`, the target's own.
         io_type: `float`, or `quantized`: 8-bit inputs and outputs; None: as the plan has it, or float.
+        effort: `fast`, which times nothing, `default` or `max`: seconds spent for speed and accuracy.
         observer: name of one observer for all values; None: chosen by the outputs on held-back samples.
         exclude: regular expressions; nodes whose name or op type matches stay float.
+        recipe: rules, or the file that has them.
+        metric: a function or `FILE.py:FUNC`: takes `run` (feed -> list of outputs) and returns a number, higher is
+            better; what the result loses of it is in `result.metric`.
         max_samples: at most so many samples, at even distances; the first ones with a `sequence`.
         preprocess: how pictures become inputs, where `calib` is a folder of them.
         input_shapes: shapes of synthetic samples by input name.
@@ -90,6 +97,7 @@ def compile(
     check_numbers(max_samples, seed, threads)
     check_one_source(calib, input_shapes)
     wanted = find_target(target)
+    measure = find_metric(metric) if metric is not None else None
     source = open_source(model)
     runtime = Runtime(threads, custom_op_library, prepack=weight_bytes(source.model) < LARGE)
     request = Request(
@@ -98,12 +106,14 @@ def compile(
         io_type,
         observer,
         as_patterns(exclude),
+        load_recipe(recipe) if isinstance(recipe, str | Path) else recipe,
         plan,
         pipeline or Pipeline.default(),
         runtime,
         verify_each,
         hooks,
         "synthetic" if calib is None else "data",
+        effort,
     )
     runnable = runnable_form(source.model, runtime)
     if form := quantized_form(source.model):
@@ -118,6 +128,10 @@ def compile(
     if sequence:
         feeds = carry(feeds, specs, sequence, Session(runnable, runtime))
     result = _Compilation(source, runnable, feeds, request, progress or _quiet).run()
+    if measure is not None and result.status == "compiled":
+        loaded = Session(result.model, runtime, config=wanted.session_config)
+        faced = FloatFaced(loaded, result.model.metadata_props)
+        result.metric = measure.compare(Session(runnable, runtime), faced)
     if warn and calib is None and plan is None and result.status == "compiled":
         warning = "no calibration data: ranges come from synthetic samples; give real ones with --calib DATA"
         result.warnings = (warning, *result.warnings)
@@ -135,7 +149,8 @@ class _Compilation:
         self.samples = len(feeds)
         self.feed: Feed = next(iter(feeds))
         self.model = runnable.clone()
-        self.reference = Reference(Session(runnable, request.runtime), self.held_back)
+        self.original = Session(runnable, request.runtime)
+        self.reference = Reference(self.original, self.held_back)
         run = partial(run_as_written, runtime=request.runtime)
         self.context = Context(target=request.target, feed=self.feed, run=run)
         self.trace = Trace()
@@ -145,29 +160,45 @@ class _Compilation:
         if self.request.verify_each:
             hooks.append(VerifyEach(self.model, self.context))
         self._stages("canonicalize", hooks=hooks)
-        planner = Planner(self.model, self.context, self.request, self.calibration, self._sqnr_db, self.progress)
-        self.context.plan = plan = planner.plan()
+        planner = Planner(
+            self.model,
+            self.context,
+            self.request,
+            self.calibration,
+            self.original,
+            self._built,
+            self._load,
+            self._sqnr_db,
+            self.progress,
+        )
+        plan, speed = planner.plan()
+        self.context.plan = plan
         if not plan.weights and not plan.values:
             operators = node_reports(self.model, plan, self.feed, [], self.request.runtime)
-            excluded = any(o.reason is not None and o.reason.code is Code.EXCLUDED for o in operators)
+            asked = (Code.EXCLUDED, Code.RECIPE)
+            excluded = any(o.reason is not None and o.reason.code in asked for o in operators)
             why = "everything that has one is excluded" if excluded else "nothing in it has one on this target"
             return copied(self.source, "nothing-to-quantize", f"no integer form: {why}", operators)
         canonical = self.model.clone()
         self._stages("repair", "quantize", hooks=hooks)
         reference = self.model.clone()
         self._stages("lower", hooks=hooks)
-        return self._verified(canonical, reference, plan)
+        return self._verified(canonical, reference, plan, speed)
 
     def _stages(self, *stages: str, hooks: Sequence[Hook] = ()) -> None:
         self.progress(stages[-1], 0, None)
         self.model, trace = self.request.pipeline.stage(*stages).run(self.model, self.context, hooks)
         self.trace += trace
 
-    def _sqnr_db(self, plan: Plan) -> float:
-        """SQNR of the lowest output under a plan, on held-back samples."""
+    def _built(self, plan: Plan) -> tuple[ir.Model, Trace]:
+        """The model that a plan makes."""
         self._collect()
         stages = self.request.pipeline.stage("repair", "quantize", "lower")
-        candidate, _ = stages.run(self.model.clone(), replace(self.context, plan=plan))
+        return stages.run(self.model.clone(), replace(self.context, plan=plan))
+
+    def _sqnr_db(self, plan: Plan) -> float:
+        """SQNR of the lowest output under a plan, on held-back samples."""
+        candidate, _ = self._built(replace(plan, substitutes=()))  # they are exact
         return min(output.sqnr_db for output in self._fidelity(candidate))
 
     def _collect(self) -> None:
@@ -176,11 +207,13 @@ class _Compilation:
             gc.collect()
 
     def _fidelity(self, candidate: ir.Model) -> tuple[OutputFidelity, ...]:
-        session = Session(candidate, self.request.runtime, config=self.request.target.session_config)
-        faced = FloatFaced(session, candidate.metadata_props)
-        return self.reference.compare(faced, self.progress)
+        return self.reference.compare(self._load(candidate), self.progress)
 
-    def _verified(self, canonical: ir.Model, reference: ir.Model, plan: Plan) -> CompileResult:
+    def _load(self, candidate: ir.Model) -> FloatFaced:
+        session = Session(candidate, self.request.runtime, config=self.request.target.session_config)
+        return FloatFaced(session, candidate.metadata_props)
+
+    def _verified(self, canonical: ir.Model, reference: ir.Model, plan: Plan, speed: float | None) -> CompileResult:
         """The result, once the runtime has loaded it, run it and come near enough to its reference."""
         runtime, target = self.request.runtime, self.request.target
         self.progress("verify", 0, None)
@@ -213,6 +246,7 @@ class _Compilation:
             external_data=external,
             requires=lowest_runtime(self.model),
             exact_on=target.exact_on,
+            speed=speed,
         )
 
 

@@ -1,73 +1,156 @@
-"""Deciding: the plan that was given, or the best candidate on held-back samples."""
+"""Deciding: the plan that was given; or the most accurate one, in the fastest form that is no less accurate."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import onnx_ir as ir
 
 from qcompile.api.request import Request
 from qcompile.calibrate import Observations, Progress, find_observer, observe
 from qcompile.decide import (
-    AIM_DB,
     AUTOMATIC,
-    WORTH_DB,
+    NO_OVERRIDES,
+    AccuracySearch,
+    Choice,
+    Drafter,
+    Overrides,
     Placement,
-    candidate_plans,
+    SpeedSearch,
+    Step,
+    Timed,
+    WeightRounder,
+    apply_recipe,
+    cheaper_in_float,
     check_fits,
-    choose,
+    kept_for_speed,
     known_ranges,
     mean_axes,
     place,
-    relaxations,
+    precise_outputs,
     unseen,
+    weight_rounder,
 )
+from qcompile.errors import RecipeError
 from qcompile.ir import nodes
-from qcompile.pipeline import Context, Feed
+from qcompile.pipeline import Context, Feed, Trace
 from qcompile.plan import Plan, Reason
+from qcompile.quant import Rounding
+from qcompile.runtime import Runs
 
 
 @dataclass(frozen=True)
 class Planner:
-    """Makes the plan of a canonical model. `sqnr_db` measures what a plan does to the outputs."""
+    """Makes the plan of a canonical model."""
 
     model: ir.Model
     context: Context
     request: Request
     feeds: Collection[Feed]
+    original: Runs
+    """The float model as it came."""
+    build: Callable[[Plan], tuple[ir.Model, Trace]]
+    """The model that a plan makes of the canonical one."""
+    load: Callable[[ir.Model], Runs]
+    """A session of such a model that takes and gives what the float model does."""
     sqnr_db: Callable[[Plan], float]
+    """What a plan does to the outputs, on held-back samples."""
     progress: Progress
 
-    def plan(self) -> Plan:
-        """The plan; calibrates and searches unless one was given. Raises PlanError if that one does not fit."""
+    def plan(self) -> tuple[Plan, float | None]:
+        """The plan and, where it was timed, its speed: the float model's latency over its own.
+
+        Calibrates and searches unless a plan was given. Raises PlanError if that one does not fit.
+        """
         request = self.request
         if request.plan is not None:
             request.check_is_for_this(request.plan)
             check_fits(request.plan, self.model, request.target)
             decided = request.plan.nodes  # a file has them in the order of their names
             order = [node.name for node in nodes(self.model) if node.name in decided]
-            return replace(request.plan, nodes={name: decided[name] for name in order if name is not None})
+            return replace(request.plan, nodes={name: decided[name] for name in order if name is not None}), None
         placement = self._place({})
+        if broken := self._overrides.broken(placement.nodes):
+            raise RecipeError(broken)
         known = known_ranges(self.model, placement)
         seen = self._observed(placement, known.keys())
         missing = unseen(placement, seen.seen | known.keys())
-        if missing:
-            placement = self._place(missing)
+        drafter = Drafter(
+            self.model,
+            known,
+            seen,
+            placement.groups,
+            request.target,
+            request.emitted_format(),
+            {"calibration": request.calibration},
+            request.io_type or "float",
+        )
+        missing |= self._cheaper_in_float(self._place(missing))
+        choice = AccuracySearch(drafter, self._place, self.sqnr_db).run(missing, self._repairs(drafter))
+        if not request.may_time() or not choice.placement.units:
+            return choice.plan, None
+        timed = self._fastest(choice, drafter)
+        return timed.choice.plan, timed.speed
 
-        def plans(where: Placement) -> Iterator[Plan]:
-            found = candidate_plans(
-                self.model, where, known, seen, request.target, request.emitted_format(), placement.groups
-            )
-            return (replace(plan, io_type=request.io_type or plan.io_type) for plan in found)
+    def _repairs(self, drafter: Drafter) -> list[Step]:
+        """What can make a plan more accurate at no cost in speed, in the order in which it is tried."""
+        if self.request.effort == "fast":
+            return [precise_outputs]
 
-        plan, sqnr_db = choose(plans(placement), self.sqnr_db)
-        for kept_float in relaxations(placement, plan, seen) if sqnr_db < AIM_DB else []:
-            alike = (p for p in plans(self._place(missing | kept_float)) if p.notes == plan.notes)
-            relaxed, relaxed_db = choose(alike, self.sqnr_db)
-            if relaxed_db >= sqnr_db + WORTH_DB:
-                plan, sqnr_db = relaxed, relaxed_db
-        return replace(plan, notes=plan.notes | {"calibration": request.calibration})
+        def rounded(method: Rounding) -> list[Step]:
+            def alone(placement: Placement, plan: Plan) -> Plan | None:
+                return self._rounder.rounded(plan, method)
+
+            def with_bias(placement: Placement, plan: Plan) -> Plan | None:
+                better = self._rounder.rounded(plan, method)
+                return drafter.correct_bias(placement, better) or better
+
+            return [alone, with_bias]
+
+        return [*rounded(Rounding.DESCENT), *rounded(Rounding.GPTQ), precise_outputs]
+
+    @cached_property
+    def _rounder(self) -> WeightRounder:
+        """Runs over the calibration samples once more, for what the layers read."""
+        return weight_rounder(self.model, self.feeds, self.request.runtime, self.progress)
+
+    def _cheaper_in_float(self, placement: Placement) -> dict[str, Reason]:
+        """What the target's table wants in float, where the clock will not decide."""
+        request, table = self.request, self.request.target.prices
+        if request.may_time() or not request.may_choose_float() or table is None:
+            return {}
+        assert self.context.feed is not None
+        names = cheaper_in_float(self.model, placement, table, self.context.feed, request.runtime)
+        return kept_for_speed(placement, names, f"by the table of target {request.target.name}, not timed")
+
+    def _fastest(self, choice: Choice, drafter: Drafter) -> Timed:
+        def redraft(base: Choice, more: Mapping[str, Reason]) -> Choice:
+            kept = {**base.kept_float, **more}
+            placement = self._place(kept)
+            return replace(base, placement=placement, plan=drafter.draft(placement, base.method), kept_float=kept)
+
+        self.progress("time", 0, None)
+        assert self.context.feed is not None
+        search = SpeedSearch(
+            self.model,
+            self.original,
+            self.context.feed,
+            self.request.runtime,
+            redraft,
+            self.build,
+            self.load,
+            self.sqnr_db,
+            thorough=self.request.effort == "max",
+        )
+        return search.run(choice)
+
+    @cached_property
+    def _overrides(self) -> Overrides:
+        """What the recipe says of the model's nodes."""
+        recipe = self.request.recipe
+        return apply_recipe(recipe, self.model, self.request.target) if recipe is not None else NO_OVERRIDES
 
     def _place(self, kept_float: Mapping[str, Reason]) -> Placement:
         """Where integers go; without real data, products between floats take their ranges at run time.
@@ -82,6 +165,7 @@ class Planner:
             request.target,
             request.exclude,
             kept_float,
+            overrides=self._overrides,
             dynamic=dynamic,
             quantized_outputs=quantized,
             format_=format_,

@@ -9,9 +9,12 @@ from typing import Any
 
 from qcompile.errors import CalibrationError, PlanError, QCompileError, RecipeError, TargetError
 from qcompile.pipeline import Hook, Pipeline
-from qcompile.plan import Plan
+from qcompile.plan import Plan, Recipe
 from qcompile.runtime import Runtime
 from qcompile.targets import Target
+
+EFFORTS = ("fast", "default", "max")
+"""How much time a compile takes for speed and accuracy."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,7 @@ class Request:
     io_type: str | None
     observer: str | None
     exclude: Sequence[str]
+    recipe: Recipe | None
     plan: Plan | None
     pipeline: Pipeline
     runtime: Runtime
@@ -30,13 +34,17 @@ class Request:
     hooks: Sequence[Hook]
     calibration: str
     """`data` or `synthetic`."""
+    effort: str = "default"
+    """`fast` times nothing; `default`; `max`."""
 
     def __post_init__(self) -> None:
         """Raises QCompileError in one line for what cannot be meant."""
         self.emitted_format()
+        if self.effort not in EFFORTS:
+            raise TargetError(f"no effort {self.effort!r}; use {', '.join(EFFORTS)}")
         if self.io_type not in (None, "float", "quantized"):
             raise TargetError(f"no io type {self.io_type!r}; use float or quantized")
-        for asked, verb in ((self.exclude, "exclude"), (self.observer, "observe")):
+        for asked, verb in ((self.exclude, "exclude"), (self.recipe, "rule"), (self.observer, "observe")):
             if self.plan is not None and asked:
                 raise PlanError(f"a plan leaves nothing to {verb} (its decisions are replayed as they are); drop one")
 
@@ -50,6 +58,14 @@ class Request:
                 f"no format {self.format!r} for target {self.target.name} (it takes {', '.join(formats)})"
             )
         return self.format
+
+    def may_choose_float(self) -> bool:
+        """Whether speed may decide: not against a form that was asked for."""
+        return self.format == "auto" and self.io_type != "quantized"
+
+    def may_time(self) -> bool:
+        """Whether the clock may decide: on the machine that the target is, and not for `fast`."""
+        return self.may_choose_float() and self.effort != "fast" and self.target.is_host
 
     def check_is_for_this(self, plan: Plan) -> None:
         """Raises PlanError if the plan was made for another target or format than is asked for."""

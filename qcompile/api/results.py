@@ -12,6 +12,7 @@ from qcompile.ir import data_folder, save_model, write_bytes
 from qcompile.pipeline import Trace
 from qcompile.plan import Plan, Reason, interface_params
 from qcompile.quant import OutputFidelity
+from qcompile.verify import MetricResult
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,10 @@ class CompileResult:
     warnings: tuple[str, ...] = ()
     requires: str = ""
     exact_on: tuple[str, ...] = ()
+    metric: MetricResult | None = None
+    """The metric that was asked for, on the float model and on the result."""
+    speed: float | None = None
+    """Latency of the float model over that of the result, on this host and one sample; None if nothing was timed."""
     external_data: bool = False
     """Whether the source has weights in other files, and the result will have them so."""
     original: Callable[[], bytes] | None = None

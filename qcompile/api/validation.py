@@ -15,7 +15,7 @@ from qcompile.errors import ModelError
 from qcompile.ir import Source
 from qcompile.quant import OutputFidelity
 from qcompile.runtime import Runtime, Session
-from qcompile.verify import FloatFaced, compare
+from qcompile.verify import FloatFaced, MetricFunction, MetricResult, compare, find_metric
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,8 @@ class ValidationReport:
 
     outputs: tuple[OutputFidelity, ...]
     samples: int
+    metric: MetricResult | None = None
+    """The metric that was asked for, on both models."""
 
     @property
     def sqnr_db(self) -> float:
@@ -43,15 +45,19 @@ def validate(
     data: Any,
     max_samples: int | None = None,
     preprocess: str | None = None,
+    metric: MetricFunction | str | None = None,
     threads: int = 1,
     custom_op_library: Path | None = None,
 ) -> ValidationReport:
     """Compare two models on data: SQNR, cosine, largest difference and equal decisions of every output.
 
-    `data` is any form of DATA, `custom_op_library` gives onnxruntime the operators of other domains; 8-bit inputs and
-    outputs of `compile(..., io_type="quantized")` are compared as floats. Raises QCompileError in one line where a
-    model or the data cannot be used, or the models have different inputs or outputs.
+    `data` is any form of DATA; `metric`, a function or `FILE.py:FUNC`, takes `run` (feed -> list of outputs), returns a
+    number, higher is better, and is taken of both models. `custom_op_library` gives onnxruntime the operators of other
+    domains; 8-bit inputs and outputs of `compile(..., io_type="quantized")` are compared as floats. Raises
+    QCompileError in one line where a model, the data or the metric cannot be used, or the models have different inputs
+    or outputs.
     """
+    wanted = find_metric(metric) if metric is not None else None
     sources = open_source(reference), open_source(candidate)
     left, right = (source.model for source in sources)
     for what, a, b in (
@@ -65,7 +71,7 @@ def validate(
     runtime = Runtime(threads, custom_op_library)
     one, other = (FloatFaced(Session(model, runtime), model.metadata_props) for model in (left, right))
     outputs = compare(one, other, feeds)
-    return ValidationReport(outputs, len(feeds))
+    return ValidationReport(outputs, len(feeds), wanted.compare(one, other) if wanted else None)
 
 
 def _listed(values: Sequence[ir.Value]) -> str:

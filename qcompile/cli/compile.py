@@ -12,11 +12,13 @@ from qcompile.cli.command import Command
 from qcompile.cli.files import STDOUT, check_apart, check_writable
 from qcompile.cli.options import (
     FILE,
+    check_metric,
     custom_ops_option,
     data_options,
     input_shapes,
     is_verbose,
     json_option,
+    metric_options,
     min_sqnr_option,
     quiet_option,
     regexes,
@@ -45,11 +47,19 @@ if TYPE_CHECKING:
     help="What is emitted; auto is what runs fastest on the target.",
 )
 @click.option(
+    "--effort",
+    type=click.Choice(["fast", "default", "max"]),
+    default="default",
+    show_default=True,
+    help="Seconds spent for speed and accuracy; fast times nothing.",
+)
+@click.option(
     "--io-type",
     type=click.Choice(["float", "quantized"]),
     help="Type of inputs and outputs: quantized gives 8-bit ones to devices.  [default: float, or the plan's]",
 )
 @click.option("--exclude", multiple=True, callback=regexes, metavar="REGEX", help="Nodes by name or op stay float.")
+@click.option("--recipe", type=FILE, metavar="FILE.toml", help="Rules for nodes: see docs/recipes.md.")
 @data_options
 @click.option(
     "--input-shape",
@@ -66,6 +76,7 @@ if TYPE_CHECKING:
     help="States: this output of one sample feeds that input of the next.",
 )
 @min_sqnr_option
+@metric_options
 @click.option("--save-plan", type=FILE, metavar="FILE", help="Write what was decided.")
 @click.option("--plan", "plan_file", type=FILE, metavar="FILE", help="Replay what was decided.")
 @json_option
@@ -86,12 +97,16 @@ def compile_(
     target: str,
     format_: str,
     io_type: str | None,
+    effort: str,
     exclude: tuple[str, ...],
+    recipe: Path | None,
     max_samples: int | None,
     preprocess: str | None,
     shapes: dict[str, tuple[int, ...]],
     sequence: dict[str, str],
     min_sqnr: float | None,
+    metric: str | None,
+    max_loss: float | None,
     save_plan: Path | None,
     plan_file: Path | None,
     json_file: Path | None,
@@ -106,13 +121,15 @@ def compile_(
     """Compile MODEL to 8-bit integers; this is what `qcompile MODEL` does."""
     if calib and no_calib:
         raise click.UsageError("--calib and --no-calib exclude each other")
+    check_metric(metric, max_loss)
     if print_after and json_file == STDOUT:
         raise click.UsageError("--print-after and --json - would both write to stdout")
     output = output or model.parent / f"{model.stem}.int8.onnx"
     if output.suffix != ".onnx":
         raise click.UsageError(f"-o {output} does not end in .onnx")
     written = {"-o": output, "--save-plan": save_plan, "--json": json_file}
-    check_apart({"MODEL": model, "--calib": calib, "--plan": plan_file, "--custom-op-library": custom_ops}, written)
+    read = {"--calib": calib, "--recipe": recipe, "--plan": plan_file, "--custom-op-library": custom_ops}
+    check_apart({"MODEL": model, **read}, written)
     if model.is_file():  # else that is what is said, by who reads it
         check_writable(written)
 
@@ -131,7 +148,10 @@ def compile_(
             target=target,
             format=format_,
             io_type=io_type,
+            effort=effort,
             exclude=exclude,
+            recipe=recipe,
+            metric=metric,
             max_samples=max_samples,
             preprocess=preprocess,
             input_shapes=shapes,
@@ -149,7 +169,9 @@ def compile_(
             write_text(save_plan, plan.dumps(result.plan))
         result.save(output)
     then = _next(model, output, calib, preprocess)
-    facts = data.compile_facts(result, model=str(model), output=str(output), min_sqnr=min_sqnr, then=then)
+    facts = data.compile_facts(
+        result, model=str(model), output=str(output), min_sqnr=min_sqnr, max_loss=max_loss, then=then
+    )
     show(text.compiled(facts), data.as_json(facts), json_file, quiet=quiet)
     if is_verbose() and not quiet and json_file != STDOUT:
         say(text.passes_run(facts))

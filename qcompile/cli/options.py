@@ -107,6 +107,20 @@ def data_options(command: F) -> F:
     )(command)
 
 
+def metric_options(command: F) -> F:
+    """`--metric FILE.py:FUNC` and `--max-loss PCT`; `check_metric` holds them together."""
+    text = "Loss that is allowed of the float model's figure, in percent; exit 3 above it."
+    command = click.option("--max-loss", type=float, callback=no_nan, metavar="PCT", help=text)(command)
+    text = "Your metric: takes `run` (feed -> list of outputs), returns a number; higher is better."
+    return click.option("--metric", metavar="FILE.py:FUNC", help=text)(command)
+
+
+def check_metric(metric: str | None, max_loss: float | None) -> None:
+    """Raise a usage error for a loss of nothing."""
+    if max_loss is not None and metric is None:
+        raise click.UsageError("--max-loss needs --metric: of what?")
+
+
 def min_sqnr_option(command: F) -> F:
     """`--min-sqnr DB`."""
     text = "Lowest signal-to-noise ratio of any output, in dB; exit 3 below it."

@@ -10,9 +10,11 @@ from qcompile.cli.command import Command
 from qcompile.cli.files import check_apart, check_writable
 from qcompile.cli.options import (
     FILE,
+    check_metric,
     custom_ops_option,
     data_options,
     json_option,
+    metric_options,
     min_sqnr_option,
     no_nan,
     quiet_option,
@@ -34,6 +36,7 @@ from qcompile.cli.options import (
     metavar="PCT",
     help="Lowest share of equal largest entries, in percent; exit 3 below it.",
 )
+@metric_options
 @threads_option
 @custom_ops_option
 @json_option
@@ -47,12 +50,15 @@ def validate(
     preprocess: str | None,
     min_sqnr: float | None,
     min_agreement: float | None,
+    metric: str | None,
+    max_loss: float | None,
     threads: int,
     custom_ops: Path | None,
     json_file: Path | None,
     quiet: bool,
 ) -> None:
     """Compare the outputs of INT8 with those of FP32 on data."""
+    check_metric(metric, max_loss)
     check_apart(
         {"FP32": fp32, "INT8": int8, "--data": samples, "--custom-op-library": custom_ops}, {"--json": json_file}
     )
@@ -69,12 +75,18 @@ def validate(
         data=samples,
         max_samples=max_samples,
         preprocess=preprocess,
+        metric=metric,
         threads=threads,
         custom_op_library=custom_ops,
     )
     share = None if min_agreement is None else min_agreement / 100
     facts = data.validate_facts(
-        report, reference=str(fp32), candidate=str(int8), min_sqnr=min_sqnr, min_agreement=share
+        report,
+        reference=str(fp32),
+        candidate=str(int8),
+        min_sqnr=min_sqnr,
+        min_agreement=share,
+        max_loss=max_loss,
     )
     show(text.validated(facts), data.as_json(facts), json_file, quiet=quiet)
     if facts.misses:

@@ -2,31 +2,50 @@
 
 from __future__ import annotations
 
+from qcompile.decide.accuracy import AccuracySearch, Choice
 from qcompile.decide.bias_correction import bias_shifts, mean_axes
+from qcompile.decide.drafting import AUTOMATIC, Drafter, Method, Step, known_ranges
+from qcompile.decide.estimate import cheaper_in_float
 from qcompile.decide.facts import computes_float, node_facts
 from qcompile.decide.fits import check_fits
-from qcompile.decide.observing import AUTOMATIC, candidate_plans, choose, known_ranges
+from qcompile.decide.output_precision import precise_outputs
 from qcompile.decide.parameters import activation_scheme, make_plan
 from qcompile.decide.placement import Placement, Unit, place, unseen
+from qcompile.decide.recipe_rules import NO_OVERRIDES, Overrides, apply_recipe
 from qcompile.decide.relaxation import AIM_DB, WORTH_DB, relaxations
+from qcompile.decide.rounding import WeightRounder, weight_rounder
+from qcompile.decide.speed import SpeedSearch, Timed, kept_for_speed
 
 __all__ = [
     "AIM_DB",
     "AUTOMATIC",
+    "NO_OVERRIDES",
     "WORTH_DB",
+    "AccuracySearch",
+    "Choice",
+    "Drafter",
+    "Method",
+    "Overrides",
     "Placement",
+    "SpeedSearch",
+    "Step",
+    "Timed",
     "Unit",
+    "WeightRounder",
     "activation_scheme",
+    "apply_recipe",
     "bias_shifts",
-    "candidate_plans",
+    "cheaper_in_float",
     "check_fits",
-    "choose",
     "computes_float",
+    "kept_for_speed",
     "known_ranges",
     "make_plan",
     "mean_axes",
     "node_facts",
     "place",
+    "precise_outputs",
     "relaxations",
     "unseen",
+    "weight_rounder",
 ]

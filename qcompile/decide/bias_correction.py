@@ -6,6 +6,7 @@ section 4.2, in its empirical form: E[W x] - E[Wq x] = (W - Wq) E[x], with the m
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -15,7 +16,7 @@ from qcompile.decide.facts import node_facts
 from qcompile.decide.placement import Placement, Unit
 from qcompile.ir import attribute, constant
 from qcompile.plan import Plan
-from qcompile.quant import ChannelMean
+from qcompile.quant import ChannelMean, rounded_codes
 
 Array = npt.NDArray[np.float64]
 
@@ -23,7 +24,7 @@ Array = npt.NDArray[np.float64]
 def mean_axes(placement: Placement) -> dict[str, int]:
     """Channel axis of every activation whose mean is needed, by value name."""
     return {
-        unit.activations[0].name or "": 1 if unit.node.op_type == "Conv" else -1
+        unit.activations[0].name or "": 1 if unit.node.op_type in ("Conv", "ConvTranspose") else -1
         for unit in placement.units
         if _can_correct(unit)
     }
@@ -52,9 +53,12 @@ def _shift(unit: Unit, plan: Plan, mean: Array) -> Array | None:
     params = plan.weights.get((node.name or "", index))
     if weight is None or params is None:
         return None
-    error = weight.astype(np.float64) - params.fake_quantize(weight)
+    codes = rounded_codes(weight, params, plan.roundings.get((node.name or "", index)))
+    error = weight.astype(np.float64) - params.dequantize(codes)
     if node.op_type == "Conv":
         return _conv_shift(error, mean, attribute(node, "group", 1))
+    if node.op_type == "ConvTranspose":  # each output pixel meets one tap in stride x stride
+        error = error.sum(axis=tuple(range(2, error.ndim))) / math.prod(attribute(node, "strides", (1,)))
     axis = entry.weight_axis(node_facts(node)) if entry.weight_axis else 1
     rows = error if axis == 1 else error.T
     return mean @ rows if rows.shape[0] == mean.size else None

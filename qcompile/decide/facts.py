@@ -6,7 +6,7 @@ import math
 
 import onnx_ir as ir
 
-from qcompile.ir import constant, static_shape
+from qcompile.ir import constant, scalar_constant, static_shape
 from qcompile.targets import NodeFacts, OpEntry
 
 _PLAIN = (ir.AttributeType.INT, ir.AttributeType.FLOAT, ir.AttributeType.STRING, ir.AttributeType.INTS)
@@ -25,11 +25,16 @@ def node_facts(node: ir.Node) -> NodeFacts:
         constants=frozenset(constants),
         dtypes=tuple("ABSENT" if v is None else v.dtype.name if v.dtype else None for v in node.inputs),
         outputs=sum(bool(v.uses() or v.is_graph_output()) for v in node.outputs),
+        zeros=frozenset(i for i in constants if _is_zero(node.inputs[i])),
     )
 
 
 def _is_constant(value: ir.Value) -> bool:
     return value.const_value is not None and constant(value) is not None
+
+
+def _is_zero(value: ir.Value | None) -> bool:
+    return value is not None and value.dtype == ir.DataType.FLOAT and scalar_constant(value) == 0
 
 
 def _shape(value: ir.Value | None) -> tuple[int | None, ...] | None:

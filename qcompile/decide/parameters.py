@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import numpy as np
 
 from qcompile.decide.facts import node_facts, sum_bound
 from qcompile.decide.placement import Placement, Unit
+from qcompile.decide.recipe_ranges import check_symmetric, mirrored
 from qcompile.ir import constant
 from qcompile.passes.lower.integers import clamp_bounds
 from qcompile.plan import Form, Plan
@@ -41,14 +42,15 @@ def make_plan(placement: Placement, ranges: Mapping[str, Range], target: Target,
     `ranges` holds (low, high) for every name in `placement.observed`.
     """
     scheme = activation_scheme(target)
-    joined = _join_like_ranges(placement, dict(ranges))
+    joined = mirrored(placement, _join_like_ranges(placement, dict(ranges)))
     by_group = {name: params_from_range(*joined[name], scheme) for name in placement.observed}
     by_group |= _on_knees(placement, joined, scheme)
+    check_symmetric(placement, by_group)
     substitutes = target.substitutes if format_ == "qoperator" else ()
     plan = Plan(target=target.name, format=format_, nodes=dict(placement.nodes), substitutes=substitutes)
     plan.values = {value: by_group[group] for value, group in placement.groups.items()}
     for unit in placement.units:
-        plan.weights |= _constant_params(unit, plan, scheme)
+        plan.weights |= _constant_params(unit, plan, scheme, placement.overrides.per_tensor)
     return plan
 
 
@@ -92,11 +94,13 @@ def _on_knees(placement: Placement, ranges: Mapping[str, Range], scheme: Scheme)
     return found
 
 
-def _constant_params(unit: Unit, plan: Plan, scheme: Scheme) -> dict[tuple[str, int], QuantParams]:
+def _constant_params(
+    unit: Unit, plan: Plan, scheme: Scheme, per_tensor: Collection[str]
+) -> dict[tuple[str, int], QuantParams]:
     """Parameters of the constant inputs of a unit: its weights, or an operand that is a constant."""
     name = unit.node.name or ""
     if unit.entry.weights:
-        return {(name, index): _weight(unit, index, plan) for index in unit.entry.weights}
+        return {(name, index): _weight(unit, index, plan, name in per_tensor) for index in unit.entry.weights}
     found = {}
     for index, value in enumerate(unit.node.inputs):
         array = constant(value)
@@ -105,12 +109,13 @@ def _constant_params(unit: Unit, plan: Plan, scheme: Scheme) -> dict[tuple[str, 
     return found
 
 
-def _weight(unit: Unit, index: int, plan: Plan) -> QuantParams:
-    """Per-channel parameters of a weight, such that bias and products fit int32 together."""
+def _weight(unit: Unit, index: int, plan: Plan, per_tensor: bool) -> QuantParams:
+    """Parameters of a weight, per channel unless told otherwise, such that bias and products fit int32 together."""
     entry, node = unit.entry, unit.node
     weight = constant(node.inputs[index])
     assert weight is not None
-    axis = entry.weight_axis(node_facts(node)) if entry.weight_axis else None
+    is_whole = per_tensor and not entry.joins_floats  # kernels that quantize inside take a scale for each row
+    axis = entry.weight_axis(node_facts(node)) if entry.weight_axis and not is_whole else None
     params = weight_params(weight, axis)
     if unit.form is Form.DYNAMIC:
         return params

@@ -15,6 +15,7 @@ import numpy as np
 import onnx_ir as ir
 
 from qcompile.decide.facts import computes_float, node_facts, sum_bound
+from qcompile.decide.recipe_rules import NO_OVERRIDES, Overrides
 from qcompile.errors import RecipeError
 from qcompile.ir import constant, is_op, scalar_constant, sole_consumer
 from qcompile.ir import nodes as all_nodes
@@ -59,6 +60,8 @@ class Placement:
     nodes: dict[str, Decision]
     units: list[Unit]
     groups: dict[str, str]
+    overrides: Overrides = NO_OVERRIDES
+    """What a recipe says of the nodes."""
 
     @property
     def observed(self) -> list[str]:
@@ -72,6 +75,7 @@ def place(
     exclude: Sequence[str] = (),
     kept_float: Mapping[str, Reason] | None = None,
     *,
+    overrides: Overrides = NO_OVERRIDES,
     dynamic: bool = False,
     quantized_outputs: bool = False,
     format_: str = "qoperator",
@@ -79,11 +83,13 @@ def place(
     """Decide where integers go, in the main graph and in all bodies.
 
     `exclude` holds regular expressions over node names and op types, `kept_float` names further nodes that stay float,
-    with the reason. `dynamic` lets products with a float result take the range of their input at run time, where the
-    target can: for want of data. With `quantized_outputs` the outputs of the model are integers for whoever reads them.
+    with the reason; `overrides` holds what a recipe says of nodes. `dynamic` lets products with a float result take
+    the range of their input at run time, where the target can: for want of data. With
+    `quantized_outputs` the outputs of the model are integers for whoever reads them.
+
     Raises RecipeError if an expression is none or matches nothing.
     """
-    reasons = _excluded(model, exclude) | dict(kept_float or {})
+    reasons = overrides.reasons(kept_float or {}) | _excluded(model, exclude)
     everything = [node for node in all_nodes(model) if computes_float(node)]
     nodes: dict[str, Decision] = {}
     units: dict[ir.Node, Unit] = {}
@@ -96,12 +102,11 @@ def place(
             units[node] = Unit(node, found)
         else:
             nodes[node.name or ""] = Decision(Form.FLOAT, found)
-    clamps = _absorb_clamps(units, reasons)
+    clamps = _absorb_clamps(units, {*reasons, *overrides.symmetric})
     leaving = model.graph.outputs if quantized_outputs else ()
     _keep_between_integers(units, clamps, leaving)
     _give_floats_where_floats_are_read(units, clamps, leaving)
-    if dynamic:
-        _make_dynamic(units, clamps)
+    _make_dynamic(units, clamps, overrides, dynamic)
     units |= among_floats  # only now: to its neighbours such a node is a float one
     for node in everything:
         if node in units or (node in clamps and clamps[node] in units):
@@ -111,7 +116,7 @@ def place(
             nodes.setdefault(node.name or "", Decision(Form.FLOAT, Reason(Code.NOT_BETWEEN_INTEGERS)))
     order = {node: i for i, node in enumerate(everything)}
     kept = sorted(units.values(), key=lambda unit: order[unit.node])
-    return Placement({node.name or "": nodes[node.name or ""] for node in everything}, kept, _groups(kept))
+    return Placement({node.name or "": nodes[node.name or ""] for node in everything}, kept, _groups(kept), overrides)
 
 
 def unseen(placement: Placement, seen: Collection[str]) -> dict[str, Reason]:
@@ -160,10 +165,13 @@ def _excluded(model: ir.Model, patterns: Sequence[str]) -> dict[str, Reason]:
 
 
 def _absorb_clamps(units: dict[ir.Node, Unit], kept: Collection[str]) -> dict[ir.Node, ir.Node]:
-    """Give each unit the clamps behind it; returns clamp -> the unit's node. The clamps stop being units."""
+    """Give each unit the clamps behind it; returns clamp -> the unit's node. The clamps stop being units.
+
+    `kept` names nodes that have no part in this: floats, and makers of codes that do not end where a clamp does.
+    """
     owner: dict[ir.Node, ir.Node] = {}
     for unit in list(units.values()):
-        while unit.entry.absorbs and unit.node not in owner:
+        while unit.entry.absorbs and unit.node not in owner and unit.node.name not in kept:
             after = sole_consumer(unit.outputs[0])
             if after is None or after.name in kept or not is_op(after, *unit.entry.absorbs):
                 break
@@ -235,9 +243,14 @@ def _give_floats_where_floats_are_read(
             unit.clamps = []
 
 
-def _make_dynamic(units: dict[ir.Node, Unit], clamps: dict[ir.Node, ir.Node]) -> None:
+def _make_dynamic(
+    units: dict[ir.Node, Unit], clamps: dict[ir.Node, ir.Node], overrides: Overrides, dynamic: bool
+) -> None:
     """Let products between floats quantize their input by themselves; one that comes as integers already is fixed."""
     for unit in units.values():
+        wanted = overrides.form(unit.node.name) or (Form.DYNAMIC if dynamic else None)
+        if wanted is not Form.DYNAMIC:
+            continue
         producer = unit.activations[0].producer()
         is_free = producer is None or clamps.get(producer, producer) not in units
         if is_free and unit.form is Form.INTEGER_TO_FLOAT and Form.DYNAMIC in unit.entry.forms:
@@ -255,7 +268,8 @@ def _groups(units: Sequence[Unit]) -> dict[str, str]:
                 groups.setdefault(value.name or "", value.name or "")
         if unit.form is Form.INTEGER_TO_FLOAT:
             continue
-        source = groups[unit.activations[0].name or ""] if unit.entry.role is Role.MOVE else None
+        moved = next(value for value in unit.activations if constant(value) is None)
+        source = groups[moved.name or ""] if unit.entry.role is Role.MOVE else None
         for value in unit.outputs:
             groups[value.name or ""] = source or value.name or ""
     return groups

@@ -26,7 +26,8 @@ def relaxations(placement: Placement, plan: Plan, seen: Observations) -> list[di
         name = unit.activations[0].name or ""
         observer = seen.observers.get(placement.groups.get(name, ""))
         is_fixed = unit.entry.weights and unit.form is not Form.DYNAMIC and name in plan.values
-        if not is_fixed or not isinstance(observer, HistogramObserver):
+        is_wanted = unit.node.name in placement.overrides.integer
+        if not is_fixed or is_wanted or not isinstance(observer, HistogramObserver):
             continue
         sqnr_db = input_sqnr_db(observer.histogram, plan.values[name])
         if math.isfinite(sqnr_db):

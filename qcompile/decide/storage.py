@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 import numpy as np
 import onnx_ir as ir
@@ -28,8 +28,11 @@ WEIGHT_AXES: Mapping[str, Callable[[ir.Node], dict[int, int]]] = {
 """By op: input index -> axis of the scales, for the operators whose weights lie still while activations pass."""
 
 
-def stored_weights(model: ir.Model, plan: Plan) -> dict[tuple[str, int], QuantParams]:
-    """Parameters of every weight of a float node that is worth storing in 8 bits, by (node name, input index)."""
+def stored_weights(model: ir.Model, plan: Plan, per_tensor: Collection[str] = ()) -> dict[tuple[str, int], QuantParams]:
+    """Parameters of every weight of a float node that is worth storing in 8 bits, by (node name, input index).
+
+    `per_tensor` names nodes whose weights have one scale each.
+    """
     found = {}
     for node in nodes(model):
         if plan.is_integer(node.name) or _is_excluded(node, plan):
@@ -38,7 +41,7 @@ def stored_weights(model: ir.Model, plan: Plan) -> dict[tuple[str, int], QuantPa
             weight = constant(node.inputs[index]) if index < len(node.inputs) else None
             if weight is None or weight.dtype != np.float32 or weight.ndim < 2 or not np.isfinite(weight).all():
                 continue
-            params = weight_params(weight, axis)
+            params = weight_params(weight, None if node.name in per_tensor else axis)
             if weight.size + 4 * params.scale.size + OVERHEAD < weight.nbytes:
                 found[node.name or "", index] = params
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from qcompile.ir.channel_order import EMPTY, as_first_laid_out, lay_out
 from qcompile.ir.graphs import (
     attribute,
     bodies,
@@ -27,9 +28,11 @@ from qcompile.ir.save import data_folder, has_external_data, save_model, saved_s
 
 __all__ = [
     "CONTRIB",
+    "EMPTY",
     "MINIMUM_OPSET",
     "Names",
     "Source",
+    "as_first_laid_out",
     "attribute",
     "bodies",
     "constant",
@@ -39,6 +42,7 @@ __all__ = [
     "graphs",
     "has_external_data",
     "is_op",
+    "lay_out",
     "load_model",
     "lowest_runtime",
     "nodes",

@@ -23,6 +23,8 @@ def _with_bodies(graph: ir.Graph) -> Iterator[ir.Graph]:
 
 def bodies(node: ir.Node) -> Iterator[ir.Graph]:
     """The graphs that a node (If, Loop, Scan, ...) carries as attributes."""
+    if not node.attributes:
+        return
     for attribute in node.attributes.values():
         if attribute.type == ir.AttributeType.GRAPH:
             yield attribute.as_graph()

@@ -6,6 +6,7 @@ from qcompile.plan.file import dumps, load, loads, sha256
 from qcompile.plan.interface import interface_metadata, interface_params
 from qcompile.plan.plan import Decision, Form, Plan
 from qcompile.plan.reason import Code, Reason
+from qcompile.plan.recipe import Recipe, Rule, load_recipe, parse_recipe
 
 __all__ = [
     "Code",
@@ -13,10 +14,14 @@ __all__ = [
     "Form",
     "Plan",
     "Reason",
+    "Recipe",
+    "Rule",
     "dumps",
     "interface_metadata",
     "interface_params",
     "load",
+    "load_recipe",
     "loads",
+    "parse_recipe",
     "sha256",
 ]

@@ -38,6 +38,7 @@ def dumps(plan: Plan) -> str:
                 {"node": n, "input": i, "steps": base64.b64encode(packed).decode()}
                 for (n, i), packed in sorted(plan.roundings.items(), key=_key)
             ],
+            "segments": dict(sorted(plan.segments.items())),
             "substitutes": list(plan.substitutes),
         },
         indent=1,
@@ -61,6 +62,7 @@ def loads(text: str, where: str = "the plan") -> Plan:
             bias_shifts={name: tuple(map(float, shift)) for name, shift in data["bias_shifts"].items()},
             weights={(w["node"], int(w["input"])): _params_from_json(w) for w in data["weights"]},
             roundings={(r["node"], int(r["input"])): base64.b64decode(r["steps"]) for r in data["roundings"]},
+            segments={str(name): int(count) for name, count in data["segments"].items()},
             substitutes=tuple(map(str, data["substitutes"])),
         )
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:

@@ -56,6 +56,9 @@ class Plan:
     roundings: dict[tuple[str, int], bytes] = field(default_factory=dict)
     """By how many codes a weight differs from rounding to nearest, by (node name, input index): int8, C order, packed
     by zlib. What has none is rounded to nearest."""
+    segments: dict[str, int] = field(default_factory=dict)
+    """Into how many segments, each of 8 bits, the range of a node's output is cut, by node name. What is not cut has
+    one; only floats may read what is."""
     substitutes: tuple[str, ...] = ()
     """Names of the lowering passes that may put cheaper equivalents in the place of integer operators."""
     notes: dict[str, str] = field(default_factory=dict)

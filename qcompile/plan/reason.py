@@ -16,7 +16,9 @@ class Code(StrEnum):
     NOT_BETWEEN_INTEGERS = "not-between-integers"
     NO_RANGE = "no-range"
     EXCLUDED = "excluded"
+    RECIPE = "recipe"
     KEPT_FOR_ACCURACY = "kept-for-accuracy"
+    KEPT_FOR_SPEED = "kept-for-speed"
     RUNTIME_DECLINED = "runtime-declined"
     RUNTIME_QUANTIZED = "runtime-quantized"
     RULE_DECLINED = "rule-declined"
@@ -30,7 +32,9 @@ _TEXT = {
     Code.NOT_BETWEEN_INTEGERS: "it has no integer work before and after it, so converting would only cost",
     Code.NO_RANGE: "calibration saw no value of it",
     Code.EXCLUDED: "an option or a rule excludes it",
-    Code.KEPT_FOR_ACCURACY: "float was measured to be worth it here",
+    Code.RECIPE: "a rule of the recipe keeps it float",
+    Code.KEPT_FOR_ACCURACY: "float was measured to be more exact here",
+    Code.KEPT_FOR_SPEED: "float was measured to be faster here",
     Code.RUNTIME_DECLINED: "the runtime did not fuse it into an integer kernel",
     Code.RUNTIME_QUANTIZED: "the runtime quantized it unasked",
     Code.RULE_DECLINED: "a rewrite saw its pattern but declined",
@@ -39,6 +43,7 @@ _TEXT = {
 _HINT = {
     Code.NO_RANGE: "give calibration data that reaches it",
     Code.EXCLUDED: "drop the option that names it",
+    Code.RECIPE: "change that rule",
     Code.ACTIVATION_WEIGHT: "fold the weight into a constant when exporting",
 }
 

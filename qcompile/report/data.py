@@ -6,13 +6,14 @@ The field names are the keys of `--json`: docs/json.md lists them.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, is_dataclass
 from typing import Any
 
 from qcompile import __version__
 from qcompile.plan import Code, Reason
-from qcompile.report.results import Compiled, Fidelity, Inspected, Node, Trace, Validated
+from qcompile.report.budget import agreement_miss, loss_miss, sqnr_miss
+from qcompile.report.results import Compiled, Fidelity, Inspected, Measured, Node, Trace, Validated
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,17 @@ class OutputFacts:
     cosine: float
     max_abs: float
     agreement: float | None
+
+
+@dataclass(frozen=True)
+class MetricFacts:
+    """The user's metric on both models; losses in percent of the float model's figure."""
+
+    name: str
+    reference: float
+    candidate: float
+    loss_pct: float
+    max_loss_pct: float | None
 
 
 @dataclass(frozen=True)
@@ -95,6 +107,7 @@ class CompileFacts:
     """The lowest output's; None where nothing was compared."""
     min_sqnr_db: float | None
     fidelity: tuple[OutputFacts, ...]
+    metric: MetricFacts | None
     warnings: tuple[str, ...]
     requires: str
     exact_on: tuple[str, ...]
@@ -115,6 +128,7 @@ class ValidateFacts:
     """The lowest output's; None where no output has classes."""
     min_sqnr_db: float | None
     min_agreement: float | None
+    metric: MetricFacts | None
     misses: tuple[str, ...]
     """What is below what was asked for, a sentence each; empty: all is met."""
 
@@ -149,8 +163,16 @@ class InspectFacts:
     ops: tuple[OpFacts, ...]
 
 
-def compile_facts(result: Compiled, *, model: str, output: str, min_sqnr: float | None, then: str) -> CompileFacts:
-    """The facts of a compile; `then` is the command that comes next."""
+def compile_facts(
+    result: Compiled,
+    *,
+    model: str,
+    output: str,
+    min_sqnr: float | None = None,
+    max_loss: float | None = None,
+    then: str,
+) -> CompileFacts:
+    """The facts of a compile; `max_loss` is in percent, `then` is the command that comes next."""
     fidelity = _worst_first(result.fidelity)
     return CompileFacts(
         status=result.status,
@@ -170,6 +192,7 @@ def compile_facts(result: Compiled, *, model: str, output: str, min_sqnr: float 
         sqnr_db=fidelity[0].sqnr_db if fidelity else None,
         min_sqnr_db=min_sqnr,
         fidelity=fidelity,
+        metric=_metric(result.metric, max_loss),
         warnings=tuple(result.warnings),
         requires=result.requires,
         exact_on=tuple(result.exact_on),
@@ -179,30 +202,51 @@ def compile_facts(result: Compiled, *, model: str, output: str, min_sqnr: float 
 
 
 def validate_facts(
-    report: Validated, *, reference: str, candidate: str, min_sqnr: float | None, min_agreement: float | None
+    report: Validated,
+    *,
+    reference: str,
+    candidate: str,
+    min_sqnr: float | None = None,
+    min_agreement: float | None = None,
+    max_loss: float | None = None,
 ) -> ValidateFacts:
-    """The facts of a comparison; `min_agreement` is a share, 0..1."""
+    """The facts of a comparison; `min_agreement` is a share, 0..1, `max_loss` in percent."""
     outputs = _worst_first(report.outputs)
     sqnr = outputs[0].sqnr_db
     agreement = min((output.agreement for output in outputs if output.agreement is not None), default=None)
-    misses = [miss] if (miss := _sqnr_miss(outputs, min_sqnr)) else []
-    if min_agreement is not None and (agreement is None or not agreement >= min_agreement):
-        got = "no output has classes" if agreement is None else f"agreement is {agreement:.1%}"
-        misses.append(f"{got}, below {min_agreement:.1%}")
+    misses = (
+        sqnr_miss(outputs[0], min_sqnr),
+        agreement_miss(agreement, min_agreement),
+        loss_miss(report.metric, max_loss),
+    )
     return ValidateFacts(
-        reference, candidate, report.samples, outputs, sqnr, agreement, min_sqnr, min_agreement, tuple(misses)
+        reference=reference,
+        candidate=candidate,
+        samples=report.samples,
+        outputs=outputs,
+        sqnr_db=sqnr,
+        agreement=agreement,
+        min_sqnr_db=min_sqnr,
+        min_agreement=min_agreement,
+        metric=_metric(report.metric, max_loss),
+        misses=tuple(filter(None, misses)),
     )
 
 
 def budget_miss(facts: CompileFacts) -> str | None:
     """What is below what was asked for, as a sentence; None: nothing is. A copied model misses nothing."""
-    return _sqnr_miss(facts.fidelity, facts.min_sqnr_db)
+    metric = facts.metric
+    misses = (
+        sqnr_miss(facts.fidelity[0] if facts.fidelity else None, facts.min_sqnr_db),
+        loss_miss(metric, metric.max_loss_pct if metric is not None else None),
+    )
+    return "; ".join(filter(None, misses)) or None
 
 
-def _sqnr_miss(worst_first: Sequence[OutputFacts], min_sqnr: float | None) -> str | None:
-    if min_sqnr is None or not worst_first or worst_first[0].sqnr_db >= min_sqnr:  # NaN misses every budget
+def _metric(measured: Measured | None, max_loss: float | None) -> MetricFacts | None:
+    if measured is None:
         return None
-    return f"SQNR of output {worst_first[0].name!r} is {worst_first[0].sqnr_db:.1f} dB, below {min_sqnr:g} dB"
+    return MetricFacts(measured.name, measured.reference, measured.candidate, measured.loss_pct, max_loss)
 
 
 def inspect_facts(inspection: Inspected, *, model: str, target: str) -> InspectFacts:

@@ -38,6 +38,19 @@ class Fidelity(Protocol):
     def agreement(self) -> float | None: ...
 
 
+class Measured(Protocol):
+    """The user's metric on both models; the loss is relative to the float model's figure."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def reference(self) -> float: ...
+    @property
+    def candidate(self) -> float: ...
+    @property
+    def loss_pct(self) -> float: ...
+
+
 class PassOutcome(Protocol):
     """How much a pass changed, and where it declined."""
 
@@ -107,6 +120,8 @@ class Compiled(Protocol):
     def requires(self) -> str: ...
     @property
     def exact_on(self) -> Sequence[str]: ...
+    @property
+    def metric(self) -> Measured | None: ...
 
 
 class Validated(Protocol):
@@ -116,6 +131,8 @@ class Validated(Protocol):
     def outputs(self) -> Sequence[Fidelity]: ...
     @property
     def samples(self) -> int: ...
+    @property
+    def metric(self) -> Measured | None: ...
 
 
 class Inspected(Protocol):

@@ -10,7 +10,16 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from qcompile.report.data import CompileFacts, InspectFacts, OpFacts, OutputFacts, PortFacts, ReasonGroup, ValidateFacts
+from qcompile.report.data import (
+    CompileFacts,
+    InspectFacts,
+    MetricFacts,
+    OpFacts,
+    OutputFacts,
+    PortFacts,
+    ReasonGroup,
+    ValidateFacts,
+)
 from qcompile.report.words import megabytes, number, one_line, short
 
 _LABEL = 10
@@ -26,6 +35,7 @@ def compiled(facts: CompileFacts) -> RenderableType:
         _whole(_headline(facts), "bold"),
         _line("size", _sizes(facts.size_before, facts.size_after)),
         *_fidelity(facts),
+        *_metric(facts.metric),
         *_reasons("float", facts.stayed_float),
         *_reasons("unasked", facts.quantized_unasked),
         *_ports(facts.quantized_io),
@@ -59,7 +69,7 @@ def validated(facts: ValidateFacts) -> RenderableType:
             f"{output.max_abs:.3g}",
             _percent(output.agreement),
         )
-    return Group(table, _whole(_verdict(facts), "bold"))
+    return Group(table, *_metric(facts.metric), _whole(_verdict(facts), "bold"))
 
 
 def inspected(facts: InspectFacts) -> RenderableType:
@@ -118,6 +128,17 @@ def _fidelity(facts: CompileFacts) -> list[RenderableType]:
     return lines
 
 
+def _metric(metric: MetricFacts | None) -> list[RenderableType]:
+    if metric is None:
+        return []
+    figures = f"{metric.reference:.4g} -> {metric.candidate:.4g}"
+    return [_line("metric", f"{short(metric.name, 40)}: {figures}, {_lost(metric.loss_pct)}")]
+
+
+def _lost(loss_pct: float) -> str:
+    return f"{loss_pct:.2f} % lost" if loss_pct >= 0 else f"{-loss_pct:.2f} % won"
+
+
 def _output(output: OutputFacts) -> str:
     agreement = "" if output.agreement is None else f", same largest entry {_percent(output.agreement)}"
     return f"{short(output.name, 40)}: SQNR {_decibels(output.sqnr_db)}{agreement}"
@@ -160,6 +181,8 @@ def _verdict(facts: ValidateFacts) -> str:
         return f"missed: {one_line('; '.join(facts.misses))}"
     wanted = [f"SQNR >= {facts.min_sqnr_db:g} dB"] if facts.min_sqnr_db is not None else []
     wanted += [f"agreement >= {facts.min_agreement:.1%}"] if facts.min_agreement is not None else []
+    loss = facts.metric.max_loss_pct if facts.metric is not None else None
+    wanted += [f"loss <= {loss:g} %"] if loss is not None else []
     met = f"met: {' and '.join(wanted)}; " if wanted else ""
     return f"{met}{_worst(facts.sqnr_db)} over {_samples(facts.samples)}"
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from qcompile.runtime.host import Host, host
 from qcompile.runtime.loadable import Runnable
 from qcompile.runtime.options import ONE_THREAD, Runtime, one_line
-from qcompile.runtime.profile import Event, profile
+from qcompile.runtime.profile import Event, node_times, profile
 from qcompile.runtime.readback import FLOAT_OPS, INTEGER_OPS, optimized_nodes
-from qcompile.runtime.session import Feed, Session, run_as_written, version
-from qcompile.runtime.timing import speed_ratio
+from qcompile.runtime.session import Feed, Runs, Session, run_as_written, version
+from qcompile.runtime.timing import speed_ratio, speed_ratios
 
 __all__ = [
     "FLOAT_OPS",
@@ -15,13 +16,18 @@ __all__ = [
     "ONE_THREAD",
     "Event",
     "Feed",
+    "Host",
     "Runnable",
+    "Runs",
     "Runtime",
     "Session",
+    "host",
+    "node_times",
     "one_line",
     "optimized_nodes",
     "profile",
     "run_as_written",
     "speed_ratio",
+    "speed_ratios",
     "version",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -17,6 +17,17 @@ Feed = Mapping[str, Any]
 """Input name -> array; a list of arrays where the input is a sequence, None where it is optional and absent."""
 
 _WEIGHTS_FILE = "weights"
+
+
+class Runs(Protocol):
+    """What can be run: a session, or what stands before one."""
+
+    @property
+    def outputs(self) -> list[str]:
+        """Names of the outputs."""
+
+    def run(self, feed: Feed) -> list[Any]:
+        """Outputs in the model's order."""
 
 
 class Session:

@@ -1,18 +1,26 @@
-"""How fast two models are beside each other, in one process and in turns, so that drift hits both alike."""
+"""How fast models are beside each other, in one process and in turns, so that drift hits all alike."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from statistics import median
 
-from qcompile.runtime.session import Feed, Session
+from qcompile.runtime.session import Feed, Runs
 
 _BURST = 0.01
 """Seconds of one burst: long against the clock, short against the drift of the machine."""
 
 
-def speed_ratio(a: Session, b: Session, feed: Feed, *, threads: int = 1, rounds: int = 7) -> float:
-    """Latency of `a` over latency of `b`: above 1 where `b` is faster.
+def speed_ratio(a: Runs, b: Runs, feed: Feed, *, threads: int = 1, rounds: int = 7) -> float:
+    """Latency of `a` over latency of `b`: above 1 where `b` is faster. See `speed_ratios`."""
+    return speed_ratios(a, [b], feed, threads=threads, rounds=rounds)[0]
+
+
+def speed_ratios(
+    reference: Runs, others: Sequence[Runs], feed: Feed, *, threads: int = 1, rounds: int = 7
+) -> list[float]:
+    """Latency of the reference over that of each other session: above 1 where the other is faster.
 
     Median over interleaved rounds of the ratio of the quietest of three bursts; every turn begins with runs that are
     not counted, since the session before has the caches. One thread is timed by its own CPU clock, which other
@@ -20,21 +28,23 @@ def speed_ratio(a: Session, b: Session, feed: Feed, *, threads: int = 1, rounds:
     """
     clock = time.thread_time if threads == 1 else time.perf_counter
 
-    def burst(session: Session, times: int) -> float:
+    def burst(session: Runs, times: int) -> float:
         start = clock()
         for _ in range(times):
             session.run(feed)
         return (clock() - start) / times
 
-    times = {}
-    for session in (a, b):
+    sessions = [reference, *others]
+    times = []
+    for session in sessions:
         burst(session, 3)
-        times[session] = max(1, min(1000, int(_BURST / max(1e-6, min(burst(session, 1) for _ in range(3))))))
-    ratios = []
+        times.append(max(1, min(1000, int(_BURST / max(1e-6, min(burst(session, 1) for _ in range(3)))))))
+    ratios: list[list[float]] = [[] for _ in others]
     for _ in range(rounds):
         quietest = []
-        for session in (a, b):
+        for session, count in zip(sessions, times, strict=True):
             burst(session, 3)
-            quietest.append(min(burst(session, times[session]) for _ in range(3)))
-        ratios.append(quietest[0] / quietest[1])
-    return median(ratios)
+            quietest.append(min(burst(session, count) for _ in range(3)))
+        for found, seconds in zip(ratios, quietest[1:], strict=True):
+            found.append(quietest[0] / seconds)
+    return [median(found) for found in ratios]

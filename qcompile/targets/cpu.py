@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from qcompile.plan import Form
+from qcompile.targets.convolution import is_pointwise, segments
+from qcompile.targets.prices import X86
 from qcompile.targets.table import NodeFacts, OpEntry, Role, Target
+from qcompile.targets.windows import averages_whole_windows, channels_are_known, cut_by_pads, spreads_square_blocks
 
 _BOTH = (Form.INTEGER, Form.INTEGER_TO_FLOAT)
 _CLAMPS = ("Relu", "Clip")
@@ -74,6 +77,15 @@ def _bounds_are_constant(facts: NodeFacts) -> bool:
     return all(i in facts.constants for i in (1, 2) if facts.has(i))
 
 
+def _pads_with_codes(facts: NodeFacts) -> bool:
+    is_constant = str(facts.attributes.get("mode", "constant")) == "constant"
+    return not is_constant or not facts.has(2) or 2 in facts.zeros
+
+
+def _puts_zeros(facts: NodeFacts) -> bool:
+    return len(facts.zeros & {1, 2}) == 1
+
+
 MOVES = {
     "Clip": OpEntry(Role.MOVE, fuses_qdq=False, needs=((_bounds_are_constant, "bounds are computed"),)),
     "DepthToSpace": OpEntry(Role.MOVE),
@@ -100,7 +112,22 @@ TABLE = {
         bias=2,
         weight_axis=lambda facts: 0,
         absorbs=_CLAMPS,
+        gives_floats=is_pointwise,
+        segments=segments,
         needs=((_rank_is_known, "rank unknown"), (_bias_is_constant, "bias is computed")),
+    ),
+    "ConvTranspose": OpEntry(
+        Role.WEIGHTED,
+        weights=(1,),
+        bias=2,
+        weight_axis=lambda facts: 1,
+        absorbs=_CLAMPS,
+        fuses_qdq=False,
+        needs=(
+            (_bias_is_constant, "bias is computed"),
+            (spreads_square_blocks, "not 2-d, grouped, dilated, or strides that differ"),
+            (cut_by_pads, "its pads are no numbers below its kernel's size"),
+        ),
     ),
     "Gemm": OpEntry(
         Role.WEIGHTED,
@@ -140,11 +167,26 @@ TABLE = {
     "LeakyRelu": OpEntry(Role.ELEMENTWISE),
     "Sigmoid": OpEntry(Role.ELEMENTWISE),
     "GlobalAveragePool": OpEntry(Role.ELEMENTWISE),
+    "AveragePool": OpEntry(
+        Role.ELEMENTWISE,
+        fuses_qdq=False,
+        needs=(
+            (channels_are_known, "number of channels unknown"),
+            (averages_whole_windows, "padding does not count, or windows are cut"),
+        ),
+    ),
     "HardSwish": OpEntry(Role.ELEMENTWISE, fuses_qdq=False, knee=lambda facts: 3.0),
     "HardSigmoid": OpEntry(
         Role.ELEMENTWISE, fuses_qdq=False, knee=_hard_sigmoid_knee, needs=((_is_centred, "not centred at 0.5"),)
     ),
     "Concat": OpEntry(Role.JOIN, activations=None),
+    "Pad": OpEntry(Role.MOVE, fuses_qdq=False, needs=((_pads_with_codes, "it pads with another number than 0"),)),
+    "Where": OpEntry(
+        Role.MOVE,
+        activations=(1, 2),
+        fuses_qdq=False,
+        needs=((_puts_zeros, "it does not choose between values and one 0"),),
+    ),
     **MOVES,
 }
 
@@ -153,5 +195,15 @@ CPU = Target(
     description="onnxruntime's CPU provider on this kind of machine; right on any",
     table=TABLE,
     formats=("qoperator", "qdq"),
+    is_host=True,
+    prices=X86,
+    substitutes=(
+        "pool-before-activation",
+        "spread-blocks",
+        "widen-groups",
+        "route-channels",
+        "pad-channels",
+        "fold-stem",
+    ),
     exact_on=("x86-64 with VNNI", "arm64"),
 )

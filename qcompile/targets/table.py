@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from qcompile.plan import Code, Form, Reason
+from qcompile.targets.prices import KernelPrices
 
 Shape = tuple[int | None, ...]
 
@@ -25,6 +26,8 @@ class NodeFacts:
     """Names of the inputs' element types (`FLOAT`, `INT64`, ...), where known."""
     outputs: int = 1
     """How many outputs somebody reads."""
+    zeros: frozenset[int] = frozenset()
+    """Indexes of the inputs that are one constant number, 0."""
 
     def shape(self, index: int) -> Shape | None:
         """Shape of an input; None if it is absent or its rank unknown."""
@@ -70,6 +73,10 @@ class OpEntry:
     """Activation functions behind the op that its requantization clamps for free."""
     knee: Callable[[NodeFacts], float] | None = None
     """For piecewise functions: the input's codes must hit 0 and both +-knee, then pieces are clamps of codes."""
+    gives_floats: Callable[[NodeFacts], bool] = lambda facts: False
+    """Whether a node can be integer-to-float although `forms` lack it: exacter for readers of floats, not faster."""
+    segments: Callable[[NodeFacts], int] = lambda facts: 1
+    """Into how many segments of 8 bits an output that only floats read may be cut, to be that much finer."""
     fuses_qdq: bool = True
     """Whether the runtime fuses the op from QDQ form; else it is integer only where we write the integer op."""
     needs: tuple[Need, ...] = ()
@@ -93,10 +100,16 @@ class Target:
     activation_symmetric: bool = False
     measured: bool = True
     """Whether the table was measured; else it was derived from sources."""
+    is_host: bool = False
+    """Whether it is the machine that compiles, so that the clock may decide."""
+    prices: KernelPrices | None = None
+    """What its kernels cost; None: its integers are what it is asked for."""
     substitutes: tuple[str, ...] = ()
     """Names of the lowering passes whose equivalents are cheaper here, or may be: what is timed has the last word."""
+    saturates: bool = False
+    """Whether there are CPUs in it that add pairs of products at 16 bits, so that weights have to keep below them."""
     exact_on: tuple[str, ...] = ()
-    """CPU classes on which the integer kernels are exact."""
+    """CPU classes on which the integer kernels are exact, whatever the weights; or, where it saturates, with its own."""
     providers: tuple[str, ...] = ("CPUExecutionProvider",)
     session_config: Mapping[str, str] = field(default_factory=dict)
 

@@ -10,8 +10,7 @@ import numpy as np
 from qcompile.calibrate import Progress
 from qcompile.errors import ModelError
 from qcompile.quant import Comparison, OutputFidelity
-from qcompile.runtime import Feed
-from qcompile.verify.interface import Runs
+from qcompile.runtime import Feed, Runs
 
 REFERENCE_CACHE = 64 * 2**20
 """Bytes of reference outputs that are kept between comparisons; those of further feeds are computed again."""

@@ -3,23 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from qcompile.plan import interface_params
 from qcompile.runtime import Feed, Session
-
-
-class Runs(Protocol):
-    """What can be compared: a session, or what stands before one."""
-
-    @property
-    def outputs(self) -> list[str]:
-        """Names of the outputs."""
-
-    def run(self, feed: Feed) -> list[Any]:
-        """Outputs in the model's order."""
 
 
 class FloatFaced:

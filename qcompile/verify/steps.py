@@ -14,7 +14,7 @@ import numpy as np
 import onnx_ir as ir
 
 from qcompile.errors import ModelError
-from qcompile.ir import constant, is_op
+from qcompile.ir import as_first_laid_out, constant, is_op
 from qcompile.runtime import ONE_THREAD, Feed, Runtime, Session
 
 ALLOWED_STEPS = 1
@@ -92,9 +92,10 @@ _EXPECTED = "__expected"
 
 
 def _float_results(model: ir.Model) -> set[str | None]:
-    return {
-        v.name for n in model.graph if n.op_type in FLOAT_RESULTS for v in n.outputs if v.dtype == ir.DataType.FLOAT
-    }
+    """What integer products give out as floats, also if channels come back to their place behind them."""
+    makers = [node for node in model.graph if node.op_type in FLOAT_RESULTS]
+    makers += [use.node for node in makers for use in node.outputs[0].uses() if is_op(use.node, "Transpose")]
+    return {v.name for node in makers for v in node.outputs if v.dtype == ir.DataType.FLOAT}
 
 
 def _steps(wanted: np.ndarray, actual: np.ndarray) -> np.ndarray:
@@ -134,7 +135,7 @@ def _values(model: ir.Model, names: set[str | None], feed: Feed, runtime: Runtim
     model.graph.outputs.extend(value for value in found if not value.is_graph_output())
     session = Session(model, runtime)
     results = dict(zip(session.outputs, session.run(feed), strict=True))
-    return {value.name: results[value.name] for value in found if value.name}
+    return {value.name: as_first_laid_out(value, results[value.name]) for value in found if value.name}
 
 
 def _cut(model: ir.Model, names: set[str], given: set[str | None]) -> None:

@@ -81,7 +81,7 @@ def main(folder: Path, size: int) -> None:
     feeds = [{"x": np.random.default_rng(n).normal(size=(1, size // 4 // HIDDEN)).astype(np.float32)} for n in range(3)]
     with Watch() as watch:
         before = watch.most
-        result = qcompile.compile(path, calib=feeds)
+        result = qcompile.compile(path, calib=feeds, format="qoperator")
         result.save(folder / "out.onnx")
     integer = [node.integer for node in result.operators]
     print(json.dumps({"memory": watch.most - before, "sqnr_db": result.sqnr_db, "integer": integer}))

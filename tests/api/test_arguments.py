@@ -48,9 +48,9 @@ def test_a_source_that_is_none() -> None:
 
 
 def test_one_expression_need_not_be_listed(conv_net: onnx.ModelProto, conv_feeds: list[Feed]) -> None:
-    result = qcompile.compile(conv_net, calib=conv_feeds, exclude="^second$")
+    result = qcompile.compile(conv_net, calib=conv_feeds, exclude="^second$", format="qoperator")
     assert [name for name, _ in result.stayed_float] == ["second"]
 
 
 def test_numbers_of_numpy_are_numbers(conv_net: onnx.ModelProto, conv_feeds: list[Feed]) -> None:
-    assert qcompile.compile(conv_net, calib=conv_feeds, max_samples=np.int64(4)).samples == 4  # type: ignore[arg-type]
+    assert qcompile.compile(conv_net, calib=conv_feeds, max_samples=np.int64(4), format="qoperator").samples == 4  # type: ignore[arg-type]

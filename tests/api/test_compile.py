@@ -111,7 +111,7 @@ def test_interface_and_metadata_stay(name: str, compiled: Compiled) -> None:
 
 @pytest.mark.parametrize("name", models.names())
 def test_every_pass_verifies(name: str, compiled: Compiled, shipped_feeds: Callable[..., list[Feed]]) -> None:
-    result = qcompile.compile(models.path(name), calib=shipped_feeds(name), verify_each=True)
+    result = qcompile.compile(models.path(name), calib=shipped_feeds(name), verify_each=True, format="qoperator")
     assert graph_bytes(result) == graph_bytes(compiled(name))
 
 
@@ -131,7 +131,7 @@ PRINT_DIGEST = """
 import hashlib, qcompile
 from itertools import islice
 from qcompile import models
-result = qcompile.compile(models.path("depthwise"), calib=islice(models.calibration("depthwise"), 16))
+result = qcompile.compile(models.path("depthwise"), calib=islice(models.calibration("depthwise"), 16), effort="fast")
 result.save({path!r})
 print(hashlib.sha256(open({path!r}, "rb").read()).hexdigest())
 """
@@ -147,24 +147,26 @@ def test_the_same_bytes_whatever_the_seed_of_hashes(compiled: Compiled, tmp_path
 
 
 def test_the_same_bytes_whatever_the_number_of_threads(conv_net: onnx.ModelProto, conv_feeds: list[Feed]) -> None:
-    results = [qcompile.compile(conv_net, calib=conv_feeds, threads=threads) for threads in (1, 2)]
+    results = [qcompile.compile(conv_net, calib=conv_feeds, threads=threads, format="qoperator") for threads in (1, 2)]
     assert graph_bytes(results[0]) == graph_bytes(results[1])
 
 
 def test_synthetic_samples_follow_the_seed(conv_net: onnx.ModelProto) -> None:
     shapes = {"x": (1, 4, 8, 8)}
-    first, again, other = (qcompile.compile(conv_net, input_shapes=shapes, seed=seed) for seed in (0, 0, 1))
+    first, again, other = (
+        qcompile.compile(conv_net, input_shapes=shapes, seed=seed, format="qoperator") for seed in (0, 0, 1)
+    )
     assert graph_bytes(first) == graph_bytes(again) != graph_bytes(other)
     (warning,) = first.warnings
     assert warning.startswith("no calibration data")
-    assert qcompile.compile(conv_net, input_shapes=shapes, warn=False).warnings == ()
+    assert qcompile.compile(conv_net, input_shapes=shapes, warn=False, format="qoperator").warnings == ()
 
 
 # What can be asked for.
 
 
 def test_an_excluded_node_stays_float(conv_net: onnx.ModelProto, conv_feeds: list[Feed]) -> None:
-    result = qcompile.compile(conv_net, calib=conv_feeds, exclude=["^second$"])
+    result = qcompile.compile(conv_net, calib=conv_feeds, exclude=["^second$"], format="qoperator")
     assert [(name, reason.code, reason.detail) for name, reason in result.stayed_float] == [
         ("second", Code.EXCLUDED, "^second$")
     ]
@@ -173,13 +175,13 @@ def test_an_excluded_node_stays_float(conv_net: onnx.ModelProto, conv_feeds: lis
 
 
 def test_an_op_type_is_excluded_whole(conv_net: onnx.ModelProto, conv_feeds: list[Feed]) -> None:
-    result = qcompile.compile(conv_net, calib=conv_feeds, exclude=["Conv"])
+    result = qcompile.compile(conv_net, calib=conv_feeds, exclude=["Conv"], format="qoperator")
     assert result.status == "nothing-to-quantize"
 
 
 def test_an_expression_that_matches_nothing(conv_net: onnx.ModelProto, conv_feeds: list[Feed]) -> None:
     with pytest.raises(RecipeError, match=r"^--exclude 'third' matches no node name"):
-        qcompile.compile(conv_net, calib=conv_feeds, exclude=["third"])
+        qcompile.compile(conv_net, calib=conv_feeds, exclude=["third"], format="qoperator")
 
 
 @pytest.mark.parametrize("name", CNNS)
@@ -229,23 +231,25 @@ class CountNodes(Pass):
 def test_a_pass_of_the_user_runs_where_it_was_put(conv_net: onnx.ModelProto, conv_feeds: list[Feed]) -> None:
     pipeline, mine = Pipeline.default(), CountNodes()
     pipeline.insert_after(FoldBatchNorm.name, mine)
-    result = qcompile.compile(conv_net, calib=conv_feeds, pipeline=pipeline)
+    result = qcompile.compile(conv_net, calib=conv_feeds, pipeline=pipeline, format="qoperator")
     names = [step.name for step in result.trace.steps]
     assert mine.counts == [3]
     assert names[names.index(FoldBatchNorm.name) + 1] == "count-nodes"
-    assert graph_bytes(result) == graph_bytes(qcompile.compile(conv_net, calib=conv_feeds))
+    assert graph_bytes(result) == graph_bytes(qcompile.compile(conv_net, calib=conv_feeds, format="qoperator"))
 
 
 def test_hooks_see_every_pass(conv_net: onnx.ModelProto, conv_feeds: list[Feed]) -> None:
     seen: list[str] = []
-    result = qcompile.compile(conv_net, calib=conv_feeds, hooks=[lambda step, model, context: seen.append(step.name)])
+    result = qcompile.compile(
+        conv_net, calib=conv_feeds, hooks=[lambda step, model, context: seen.append(step.name)], format="qoperator"
+    )
     observing = Pipeline.default().stage("observe").names
     assert seen == [step.name for step in result.trace.steps if step.name not in observing]
 
 
 @pytest.mark.parametrize("observer", OBSERVERS)
 def test_one_observer_for_all_values(observer: str, conv_net: onnx.ModelProto, conv_feeds: list[Feed]) -> None:
-    result = qcompile.compile(conv_net, calib=conv_feeds, observer=observer)
+    result = qcompile.compile(conv_net, calib=conv_feeds, observer=observer, format="qoperator")
     assert result.plan is not None
     assert result.plan.notes["observer"] == observer
     assert result.sqnr_db > 20
@@ -253,15 +257,15 @@ def test_one_observer_for_all_values(observer: str, conv_net: onnx.ModelProto, c
 
 def test_choices_that_are_not_there(conv_net: onnx.ModelProto, conv_feeds: list[Feed]) -> None:
     with pytest.raises(CalibrationError, match=r"^no observer 'median'; there are min-max, percentile, mse, entropy"):
-        qcompile.compile(conv_net, calib=conv_feeds, observer="median")
+        qcompile.compile(conv_net, calib=conv_feeds, observer="median", format="qoperator")
     with pytest.raises(TargetError, match=r"^no target 'toaster'; there are cpu"):
         qcompile.compile(conv_net, calib=conv_feeds, target="toaster")
     with pytest.raises(TargetError, match=r"^no format 'qoperator' for target xnnpack"):
         qcompile.compile(conv_net, calib=conv_feeds, target="xnnpack", format="qoperator")
     with pytest.raises(TargetError, match=r"^no 4-bit weights"):
-        qcompile.compile(conv_net, calib=conv_feeds, bits=4)
+        qcompile.compile(conv_net, calib=conv_feeds, bits=4, format="qoperator")
 
 
 def test_fewer_samples(conv_net: onnx.ModelProto, conv_feeds: list[Feed]) -> None:
-    result = qcompile.compile(conv_net, calib=conv_feeds, max_samples=5)
+    result = qcompile.compile(conv_net, calib=conv_feeds, max_samples=5, format="qoperator")
     assert (result.samples, result.held_back) == (5, 5)

@@ -84,7 +84,9 @@ def body_ops(result: CompileResult, name: str) -> list[Counter[str]]:
 
 
 def test_branches_that_samples_take() -> None:
-    result = qcompile.compile(if_model(), calib=if_feeds([True, False, False] * 6), verify_each=True)
+    result = qcompile.compile(
+        if_model(), calib=if_feeds([True, False, False] * 6), verify_each=True, format="qoperator"
+    )
     assert [ops["QLinearConv"] for ops in body_ops(result, "if")] == [2, 2]
     assert not any(ops["Conv"] or ops["QuantizeLinear"] for ops in body_ops(result, "if"))  # outer codes are captured
     assert [(name, reason.code) for name, reason in result.stayed_float] == [("if", Code.NO_INTEGER_KERNEL)]
@@ -93,7 +95,7 @@ def test_branches_that_samples_take() -> None:
 
 def test_a_branch_that_no_sample_takes() -> None:
     model = if_model()
-    result = qcompile.compile(model, calib=if_feeds([False] * 16), verify_each=True)
+    result = qcompile.compile(model, calib=if_feeds([False] * 16), verify_each=True, format="qoperator")
     yes, no = body_ops(result, "if")
     assert (yes["Conv"], yes["QLinearConv"]) == (2, 0)
     assert (no["Conv"], no["QLinearConv"]) == (0, 2)
@@ -103,20 +105,24 @@ def test_a_branch_that_no_sample_takes() -> None:
 
 
 def test_a_loop() -> None:
-    result = qcompile.compile(build(LOOP, w=matrices()["w"]), calib=loop_feeds(1, 3), verify_each=True)
+    result = qcompile.compile(
+        build(LOOP, w=matrices()["w"]), calib=loop_feeds(1, 3), verify_each=True, format="qoperator"
+    )
     assert body_ops(result, "loop")[0]["MatMulIntegerToFloat"] == 1
     assert result.sqnr_db > 25
 
 
 def test_a_scan() -> None:
     feeds = [{"h0": normal(2, 16), "x": normal(5, 2, 16)} for _ in range(16)]
-    result = qcompile.compile(build(SCAN, **matrices()), calib=feeds, verify_each=True)
+    result = qcompile.compile(build(SCAN, **matrices()), calib=feeds, verify_each=True, format="qoperator")
     assert body_ops(result, "scan")[0]["MatMulIntegerToFloat"] == 3
     assert result.sqnr_db > 25
 
 
 def test_a_branch_in_a_loop() -> None:
-    result = qcompile.compile(build(LOOP_OF_IF, **matrices()), calib=loop_feeds(2, 3), verify_each=True)
+    result = qcompile.compile(
+        build(LOOP_OF_IF, **matrices()), calib=loop_feeds(2, 3), verify_each=True, format="qoperator"
+    )
     (loop_body,) = (body for node in result.model.graph if node.name == "loop" for body in bodies(node))
     branches = [body for node in loop_body if node.name == "if" for body in bodies(node)]
     assert [Counter(node.op_type for node in branch)["MatMulIntegerToFloat"] for branch in branches] == [1, 1]
@@ -124,15 +130,15 @@ def test_a_branch_in_a_loop() -> None:
 
 
 def test_a_loop_that_never_runs() -> None:
-    result = qcompile.compile(build(LOOP, w=matrices()["w"]), calib=loop_feeds(0), verify_each=True)
+    result = qcompile.compile(build(LOOP, w=matrices()["w"]), calib=loop_feeds(0), verify_each=True, format="qoperator")
     assert {name: reason.code for name, reason in result.stayed_float}["matmul"] is Code.NO_RANGE
     assert result.sqnr_db == float("inf")
 
 
 def test_the_plan_of_a_loop_is_replayed() -> None:
     model, feeds = build(LOOP, w=matrices()["w"]), loop_feeds(1, 3)
-    result = qcompile.compile(model, calib=feeds)
-    again = qcompile.compile(model, calib=feeds, plan=result.plan)
+    result = qcompile.compile(model, calib=feeds, format="qoperator")
+    again = qcompile.compile(model, calib=feeds, plan=result.plan, format="qoperator")
     assert ir.to_onnx_text(again.model) == ir.to_onnx_text(result.model)
 
 

@@ -40,7 +40,9 @@ def test_between_products(op_type: str, node: str) -> None:
         [contributed] b = {node}
         [second] y = MatMul(b, v)
     }}"""
-    result = qcompile.compile(model(text, w=(96, 64), v=(64, 64), square=(64, 64), bias=(64,)), calib=FEEDS)
+    result = qcompile.compile(
+        model(text, w=(96, 64), v=(64, 64), square=(64, 64), bias=(64,)), calib=FEEDS, format="qoperator"
+    )
     assert result.status == "compiled"
     assert op_type in {n.op_type for n in nodes(result.model)}
     reports = {report.name: report for report in result.operators}
@@ -52,7 +54,7 @@ def test_between_products(op_type: str, node: str) -> None:
 
 def test_alone() -> None:
     source = model("g (float[16, 96] x) => (float[16, 96] y) { y = com.microsoft.BiasGelu(x, bias) }", bias=(96,))
-    result = qcompile.compile(source, calib=FEEDS)
+    result = qcompile.compile(source, calib=FEEDS, format="qoperator")
     assert result.status == "nothing-to-quantize"
     assert to_proto(result.model).SerializeToString() == source.SerializeToString()
 
@@ -64,7 +66,9 @@ def test_an_lstm_is_exchanged_for_a_contributed_one() -> None:
         u = Reshape(s, flat)
         y = MatMul(u, v)
     }"""
-    result = qcompile.compile(model(text, w=(1, 512, 96), r=(1, 512, 128), v=(128, 8)), calib=FEEDS, verify_each=True)
+    result = qcompile.compile(
+        model(text, w=(1, 512, 96), r=(1, 512, 128), v=(128, 8)), calib=FEEDS, verify_each=True, format="qoperator"
+    )
     assert {"DynamicQuantizeLSTM", "MatMulIntegerToFloat"} <= {n.op_type for n in nodes(result.model)}
     assert next(report for report in result.operators if report.name == "unit").integer
     assert result.fidelity[0].sqnr_db > 25

@@ -53,7 +53,7 @@ def test_an_operator_that_the_runtime_lacks_is_said_with_the_way_out() -> None:
 def test_a_library_that_is_not_there(tmp_path: Path) -> None:
     library = tmp_path / "ops.so"
     for call in (
-        lambda: qcompile.compile(model(21), calib=FEEDS, custom_op_library=library),
+        lambda: qcompile.compile(model(21), calib=FEEDS, custom_op_library=library, format="qoperator"),
         lambda: qcompile.validate(model(21), model(21), data=FEEDS, custom_op_library=library),
     ):
         with pytest.raises(QCompileError, match=r"^no custom operator library at .*ops\.so \(no such file\)"):
@@ -64,5 +64,5 @@ def test_a_file_that_is_no_library(tmp_path: Path) -> None:
     library = tmp_path / "ops.so"
     library.write_text("no library")
     with pytest.raises(QCompileError, match=r"^onnxruntime refuses custom operator library .*ops\.so \(") as raised:
-        qcompile.compile(model(21), calib=FEEDS, custom_op_library=library)
+        qcompile.compile(model(21), calib=FEEDS, custom_op_library=library, format="qoperator")
     assert "\n" not in str(raised.value)

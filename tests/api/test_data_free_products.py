@@ -20,7 +20,7 @@ def test_products_of_the_encoder(
     with_data: bool, least_db: float, compiled: Callable[..., CompileResult], shipped_feeds: Callable[..., list[Feed]]
 ) -> None:
     path = models.path("encoder")
-    result = compiled("encoder") if with_data else qcompile.compile(path, verify_each=True)
+    result = compiled("encoder") if with_data else qcompile.compile(path, verify_each=True, format="qoperator")
     ops = Counter(node.op_type for node in result.model.graph)
     quantizers = ops["DynamicQuantizeLinear"] + ops["QuantizeLinear"]
     assert (ops["DynamicQuantizeLinear"] > 0) is not with_data

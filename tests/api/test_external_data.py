@@ -44,7 +44,7 @@ def run(path: Path) -> list[np.ndarray]:
 @pytest.mark.parametrize("opset", [13, 21])
 def test_weights_of_bodies_too(opset: int, tmp_path: Path) -> None:
     path = saved(BODIES, opset, tmp_path / "in")
-    result = qcompile.compile(path, calib=FEEDS, verify_each=True)
+    result = qcompile.compile(path, calib=FEEDS, verify_each=True, format="qoperator")
     assert [node.integer for node in result.operators if node.op_type == "MatMul"] == [True] * 3
     assert result.size_before > 3 * 64 * 64 * 4
     (tmp_path / "out").mkdir()
@@ -57,7 +57,7 @@ def test_weights_of_bodies_too(opset: int, tmp_path: Path) -> None:
 
 def test_a_model_with_nothing_to_do_takes_its_weights_along(tmp_path: Path) -> None:
     path = saved(NOTHING, 21, tmp_path / "in")
-    result = qcompile.compile(path, calib=FEEDS)
+    result = qcompile.compile(path, calib=FEEDS, format="qoperator")
     result.save(tmp_path / "in" / "beside.onnx")
     assert (tmp_path / "in" / "beside.onnx").read_bytes() == path.read_bytes()
     (tmp_path / "out").mkdir()

@@ -42,34 +42,34 @@ def test_integers_from_end_to_end(
 
 
 def test_every_pass_keeps_its_word(conv_net: onnx.ModelProto, conv_feeds: list[Feed]) -> None:
-    result = qcompile.compile(conv_net, calib=conv_feeds, io_type="quantized", verify_each=True)
+    result = qcompile.compile(conv_net, calib=conv_feeds, io_type="quantized", verify_each=True, format="qoperator")
     assert [(port.name, port.dtype) for port in result.quantized_io] == [("x", "uint8"), ("y", "uint8")]
 
 
 def test_without_data_too(conv_net: onnx.ModelProto) -> None:
-    result = qcompile.compile(conv_net, input_shapes={"x": (1, 4, 8, 8)}, io_type="quantized")
+    result = qcompile.compile(conv_net, input_shapes={"x": (1, 4, 8, 8)}, io_type="quantized", format="qoperator")
     assert [port.name for port in result.quantized_io] == ["x", "y"]
 
 
 def test_what_stays_float_is_said(conv_net: onnx.ModelProto, conv_feeds: list[Feed]) -> None:
-    result = qcompile.compile(conv_net, calib=conv_feeds, io_type="quantized", exclude=["^second$"])
+    result = qcompile.compile(conv_net, calib=conv_feeds, io_type="quantized", exclude=["^second$"], format="qoperator")
     assert [port.name for port in result.quantized_io] == ["x"]
     (said,) = result.warnings
     assert said.startswith("output 'y' stays float (node ")
 
 
 def test_float_is_the_default(conv_net: onnx.ModelProto, conv_feeds: list[Feed]) -> None:
-    result = qcompile.compile(conv_net, calib=conv_feeds)
+    result = qcompile.compile(conv_net, calib=conv_feeds, format="qoperator")
     assert result.quantized_io == ()
     assert result.plan is not None
     assert result.plan.io_type == "float"
 
 
 def test_the_plan_holds_it(conv_net: onnx.ModelProto, conv_feeds: list[Feed]) -> None:
-    first = qcompile.compile(conv_net, calib=conv_feeds, io_type="quantized")
+    first = qcompile.compile(conv_net, calib=conv_feeds, io_type="quantized", format="qoperator")
     assert first.plan is not None
     plan = loads(dumps(first.plan))
-    again = qcompile.compile(conv_net, calib=conv_feeds, plan=plan)
+    again = qcompile.compile(conv_net, calib=conv_feeds, plan=plan, format="qoperator")
     assert again.quantized_io == first.quantized_io
     with pytest.raises(PlanError, match=r"^plan is for io type quantized, not float"):
-        qcompile.compile(conv_net, calib=conv_feeds, plan=plan, io_type="float")
+        qcompile.compile(conv_net, calib=conv_feeds, plan=plan, io_type="float", format="qoperator")

@@ -80,7 +80,7 @@ def in_an_onnx_folder(samples: list[dict[str, Any]], folder: Path) -> Any:
 def test_passed_through(case: str, form: Callable[..., Any], tmp_path: Path) -> None:
     graph, samples = CASES[case]
     proto = model(graph)
-    result = qcompile.compile(proto, calib=form(samples, tmp_path), verify_each=True)
+    result = qcompile.compile(proto, calib=form(samples, tmp_path), verify_each=True, format="qoperator")
     assert [node.integer for node in result.operators if node.op_type == "MatMul"] == [True]
     assert result.sqnr_db > 20
     result.save(tmp_path / "out.onnx")
@@ -100,7 +100,7 @@ def test_refused_by_name_without_data(case: str, name: str) -> None:
 def test_an_array_file_holds_no_sequence(tmp_path: Path) -> None:
     np.savez(tmp_path / "0.npz", parts=x())
     with pytest.raises(CalibrationError, match=r"^wrong form of 'parts' in .*0\.npz \(one array, "):
-        qcompile.compile(model(SEQUENCE), calib=tmp_path)
+        qcompile.compile(model(SEQUENCE), calib=tmp_path, format="qoperator")
 
 
 @pytest.mark.parametrize(
@@ -122,6 +122,6 @@ def test_weights_listed_as_inputs_may_be_left_out_of_the_data() -> None:
     proto = model("(float[N,64] x, float[64,64] w) => (float[N,64] y) { y = MatMul(x, w) }")
     proto.ir_version = 3
     proto.opset_import[0].version = 8
-    result = qcompile.compile(proto, calib=[{"x": x()} for _ in range(8)])
+    result = qcompile.compile(proto, calib=[{"x": x()} for _ in range(8)], format="qoperator")
     assert [(node.op_type, node.integer) for node in result.operators] == [("MatMul", True)]
     assert [value.name for value in result.model.graph.inputs] == ["x"]

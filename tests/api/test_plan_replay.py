@@ -51,6 +51,7 @@ def test_nothing_is_calibrated(compiled: Compiled, tmp_path: Path) -> None:
         models.path("residual"),
         plan=saved(first, tmp_path),
         progress=lambda phase, done, total: phases.append(phase),
+        format="qoperator",
     )
     assert "calibrate" not in phases
     assert not any(step.stage == "observe" for step in again.trace.steps)
@@ -62,7 +63,7 @@ def test_a_plan_of_another_model(compiled: Compiled, tmp_path: Path) -> None:
     with pytest.raises(
         PlanError, match=r"^plan does not fit the model \(it has no node '.+'\); save one from"
     ) as caught:
-        qcompile.compile(models.path("depthwise"), plan=saved(compiled("residual"), tmp_path))
+        qcompile.compile(models.path("depthwise"), plan=saved(compiled("residual"), tmp_path), format="qoperator")
     assert "\n" not in str(caught.value)
 
 
@@ -88,7 +89,7 @@ def test_a_plan_leaves_nothing_to_decide(asked: dict[str, Any], conv_net: onnx.M
 
 def test_the_order_of_the_entries_does_not_matter(conv_net: onnx.ModelProto, conv_feeds: list[Feed]) -> None:
     """Neither for the bytes of the result nor for how it is told."""
-    first = qcompile.compile(conv_net, calib=conv_feeds, exclude=["second"])
+    first = qcompile.compile(conv_net, calib=conv_feeds, exclude=["second"], format="qoperator")
     assert first.plan is not None
     turned = replace(
         first.plan,
@@ -98,7 +99,7 @@ def test_the_order_of_the_entries_does_not_matter(conv_net: onnx.ModelProto, con
         bias_shifts={"first": (0.5,) * 8},
     )
     given = replace(first.plan, bias_shifts={"first": (0.5,) * 8})
-    results = [qcompile.compile(conv_net, calib=conv_feeds, plan=one) for one in (given, turned)]
+    results = [qcompile.compile(conv_net, calib=conv_feeds, plan=one, format="qoperator") for one in (given, turned)]
     assert content(results[0]) == content(results[1])
     assert results[1].plan is not None
     assert list(results[1].plan.nodes) == list(first.plan.nodes)
@@ -106,9 +107,9 @@ def test_the_order_of_the_entries_does_not_matter(conv_net: onnx.ModelProto, con
 
 def test_a_plan_that_was_edited(conv_net: onnx.ModelProto, conv_feeds: list[Feed]) -> None:
     """A node made float in the plan stays float, and the rest goes on."""
-    first = qcompile.compile(conv_net, calib=conv_feeds)
+    first = qcompile.compile(conv_net, calib=conv_feeds, format="qoperator")
     assert first.plan is not None
     edited = replace(first.plan, nodes=first.plan.nodes | {"second": Decision(Form.FLOAT)})
-    again = qcompile.compile(conv_net, calib=conv_feeds, plan=edited)
+    again = qcompile.compile(conv_net, calib=conv_feeds, plan=edited, format="qoperator")
     assert [node.op_type for node in again.model.graph if node.name == "second"] == ["Conv"]
     assert any(node.op_type == "QLinearConv" for node in again.model.graph)

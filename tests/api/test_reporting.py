@@ -55,7 +55,7 @@ def test_what_is_left_between_dequantize_and_quantize_is_no_integer() -> None:
 
 def test_nothing_to_quantize_says_why_of_every_node() -> None:
     model = chain("[only] y = Conv <pads = [1, 1, 1, 1]> (x, w0)")
-    result = qcompile.compile(model, calib=FEEDS, exclude=["."])
+    result = qcompile.compile(model, calib=FEEDS, exclude=["."], format="qoperator")
     assert result.status == "nothing-to-quantize"
     assert [(name, reason.code) for name, reason in result.stayed_float] == [("only", Code.EXCLUDED)]
     assert result.warnings == ("no integer form: everything that has one is excluded",)

@@ -54,20 +54,20 @@ def content(result: qcompile.CompileResult) -> bytes:
 
 
 def test_the_result_is_that_of_samples_with_looped_states(step: onnx.ModelProto, samples: list[Feed]) -> None:
-    carried = qcompile.compile(step, calib=samples, sequence={"new": "h"})
-    by_hand = qcompile.compile(step, calib=looped(step, samples))
+    carried = qcompile.compile(step, calib=samples, sequence={"new": "h"}, format="qoperator")
+    by_hand = qcompile.compile(step, calib=looped(step, samples), format="qoperator")
     assert content(carried) == content(by_hand)
     assert carried.fidelity == by_hand.fidelity
 
 
 def test_fewer_samples_are_the_first_ones(step: onnx.ModelProto, samples: list[Feed]) -> None:
-    carried = qcompile.compile(step, calib=samples, sequence={"new": "h"}, max_samples=9)
+    carried = qcompile.compile(step, calib=samples, sequence={"new": "h"}, max_samples=9, format="qoperator")
     assert carried.samples == 9
-    assert content(carried) == content(qcompile.compile(step, calib=looped(step, samples[:9])))
+    assert content(carried) == content(qcompile.compile(step, calib=looped(step, samples[:9]), format="qoperator"))
 
 
 def test_a_plan_keeps_where_its_ranges_came_from(step: onnx.ModelProto, samples: list[Feed]) -> None:
-    first = qcompile.compile(step, calib=samples, sequence={"new": "h"})
-    again = qcompile.compile(step, plan=first.plan)
+    first = qcompile.compile(step, calib=samples, sequence={"new": "h"}, format="qoperator")
+    again = qcompile.compile(step, plan=first.plan, format="qoperator")
     assert again.model.metadata_props["qcompile.calibration"] == "data"
     assert content(again) == content(first)

@@ -33,7 +33,7 @@ def graph_bytes(result: CompileResult) -> bytes:
 
 
 def test_batch_sizes_and_shapes_differ_from_feed_to_feed(conv_net: onnx.ModelProto, conv_feeds: list[Feed]) -> None:
-    result = qcompile.compile(conv_net, calib=conv_feeds)
+    result = qcompile.compile(conv_net, calib=conv_feeds, format="qoperator")
     assert all(node.integer for node in result.operators)
     before, after = ort.InferenceSession(conv_net.SerializeToString()), session(result.model)
     for feed in conv_feeds:
@@ -77,7 +77,7 @@ def test_the_source_is_not_changed(
     given = ir.from_proto(conv_net)
     sources: dict[str, Source] = {"proto": conv_net, "onnx_ir": given, "path": tmp_path / "model.onnx"}
     expected = ir.to_proto(given).SerializeToString(deterministic=True)
-    qcompile.compile(sources[kind], calib=conv_feeds)
+    qcompile.compile(sources[kind], calib=conv_feeds, format="qoperator")
     assert conv_net.SerializeToString(deterministic=True) == before
     assert ir.to_proto(given).SerializeToString(deterministic=True) == expected
     assert (tmp_path / "model.onnx").read_bytes() == before
@@ -85,9 +85,9 @@ def test_the_source_is_not_changed(
 
 def test_nodes_may_come_in_any_order(conv_net: onnx.ModelProto, conv_feeds: list[Feed]) -> None:
     """As the runtime takes them."""
-    expected = graph_bytes(qcompile.compile(conv_net, calib=conv_feeds))
+    expected = graph_bytes(qcompile.compile(conv_net, calib=conv_feeds, format="qoperator"))
     conv_net.graph.node.reverse()
-    assert graph_bytes(qcompile.compile(conv_net, calib=conv_feeds)) == expected
+    assert graph_bytes(qcompile.compile(conv_net, calib=conv_feeds, format="qoperator")) == expected
 
 
 def test_nan_in_a_weight_of_any_source(conv_net: onnx.ModelProto) -> None:
@@ -102,13 +102,13 @@ def test_nan_in_a_weight_of_any_source(conv_net: onnx.ModelProto) -> None:
 def test_all_kinds_of_source_give_the_same(conv_net: onnx.ModelProto, conv_feeds: list[Feed], tmp_path: Path) -> None:
     onnx.save(conv_net, tmp_path / "model.onnx")
     sources: list[Source] = [conv_net, ir.from_proto(conv_net), tmp_path / "model.onnx", str(tmp_path / "model.onnx")]
-    assert len({graph_bytes(qcompile.compile(source, calib=conv_feeds)) for source in sources}) == 1
+    assert len({graph_bytes(qcompile.compile(source, calib=conv_feeds, format="qoperator")) for source in sources}) == 1
 
 
 def test_no_samples(conv_net: onnx.ModelProto) -> None:
     empty: Sequence[Feed] = []
     with pytest.raises(CalibrationError, match=r"^no samples in"):
-        qcompile.compile(conv_net, calib=empty)
+        qcompile.compile(conv_net, calib=empty, format="qoperator")
 
 
 # Models that are handed on as they came.
@@ -129,7 +129,7 @@ QUANTIZED = {
 def test_a_quantized_model_is_copied(form: str, calib: list[Feed] | None, tmp_path: Path) -> None:
     path = tmp_path / "in.onnx"
     onnx.save(onnx.parser.parse_model(f"{HEAD} g {QUANTIZED[form]}"), path)
-    result = qcompile.compile(path, calib=calib)
+    result = qcompile.compile(path, calib=calib, format="qoperator")
     result.save(tmp_path / "out.onnx")
     assert (result.status, result.warnings) == ("already-quantized", (f"the model is quantized already ({form} form)",))
     assert (tmp_path / "out.onnx").read_bytes() == path.read_bytes()

@@ -75,3 +75,39 @@ def test_missing_model_is_one_line(pair: tuple[str, str], qcompile_: Run) -> Non
     assert result.exit_code == 1
     assert result.stderr.startswith("error: no model in nope.onnx")
     assert not Path("nope.onnx").exists()
+
+
+TASK = """
+import numpy as np
+
+def mean_logit(run):
+    with np.load("data/0.npz") as sample:
+        return abs(run({"image": sample["image"]})[0]).mean()
+"""
+
+
+def test_a_metric_of_ones_own(models: list[str], qcompile_: Run) -> None:
+    Path("task.py").write_text(TASK)
+    words = ("validate", *models, "--data", "data", "--metric", "task.py:mean_logit")
+    result = qcompile_(*words, "--max-loss", "90")
+    assert result.exit_code == 0
+    assert result.stdout.splitlines()[-2].startswith("metric    task.py:mean_logit: ")
+    assert result.stdout.splitlines()[-1].startswith("met: loss <= 90 %; the worst output is at ")
+    result = qcompile_(*words, "--max-loss", "-1000", "-q")
+    assert result.exit_code == 3
+    assert result.stderr.startswith("error: task.py:mean_logit loses ")
+    facts = json.loads(qcompile_(*words, "--json", "-").stdout)
+    assert facts["metric"]["max_loss_pct"] is None
+    assert facts["misses"] == []
+
+
+def test_a_loss_of_nothing_is_no_budget(qcompile_: Run) -> None:
+    result = qcompile_("validate", "model.onnx", "model.onnx", "--data", "data", "--max-loss", "1")
+    assert result.exit_code == 2
+    assert "--max-loss needs --metric" in result.stderr
+
+
+def test_a_metric_that_is_not_there_is_one_line(qcompile_: Run) -> None:
+    result = qcompile_("validate", "model.onnx", "model.onnx", "--data", "data", "--metric", "gone.py:f", "-q")
+    assert (result.exit_code, result.stderr.count("\n")) == (1, 1)
+    assert result.stderr.startswith("error: no metric in gone.py:f (")

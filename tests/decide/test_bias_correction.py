@@ -84,6 +84,14 @@ def test_convolution(channels: tuple[int, int], shape: tuple[int, ...], attribut
     check(model(CONV.format(*channels, attributes), w=w), w, np.tile(colours, (1, 1, 6, 6)), 2e-4)
 
 
+def test_transposed_convolution(model: Model) -> None:
+    """Every output pixel meets one tap of four, so that the mean is a quarter of their sum."""
+    w = weight(4, 8, 2, 2)
+    colours = RNG.normal(0.5, 1, (64, 4, 1, 1)).astype(np.float32)
+    built = model(CONV.replace("Conv", "ConvTranspose").format(4, 8, "strides = [2, 2]"), w=w)
+    check(built, w, np.tile(colours, (1, 1, 6, 6)), 2e-4)
+
+
 def test_convolution_on_noise(model: Model) -> None:
     """Padding and edges aside, the mean of any image does as well, the better the more images there are."""
     w = weight(8, 4, 3, 3)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -44,6 +45,8 @@ def test_its_own_plan_fits(built: ir.Model, plan: Plan) -> None:
         (Plan("cpu", values={"t7": PARAMS}), "value 't7'"),
         (Plan("cpu", weights={("conv7", 1): PARAMS}), "node 'conv7'"),
         (Plan("cpu", bias_shifts={"conv7": (0.0,)}), "node 'conv7'"),
+        (Plan("cpu", roundings={("conv7", 1): b""}), "node 'conv7'"),
+        (Plan("cpu", segments={"conv7": 4}), "node 'conv7'"),
     ],
 )
 def test_a_stranger_is_named(more: Plan, stranger: str, built: ir.Model) -> None:
@@ -68,6 +71,15 @@ def test_parameters_for_an_input_that_is_no_constant(built: ir.Model, plan: Plan
     for index in (0, 5):
         other = replace(plan, weights={("conv", index): PARAMS})
         with pytest.raises(PlanError, match=rf"input {index} of node 'conv' is no constant"):
+            check_fits(other, built, CPU)
+
+
+def test_a_rounding_for_another_weight(built: ir.Model, plan: Plan) -> None:
+    check_fits(replace(plan, roundings={("conv", 1): zlib.compress(bytes(16))}), built, CPU)
+    cases = [(1, zlib.compress(bytes(15)), "has another size"), (0, b"", "is of no int8 weight")]
+    for index, steps, why in [*cases, (1, b"none", "has another size")]:
+        other = replace(plan, roundings={("conv", index): steps})
+        with pytest.raises(PlanError, match=rf"\(the rounding of input {index} of node 'conv' {why}"):
             check_fits(other, built, CPU)
 
 
@@ -125,7 +137,7 @@ def test_constants_without_parameters(node: str, index: int, value: str, unit: i
 
 @pytest.mark.parametrize(
     ("node", "form"),
-    [("conv", Form.DYNAMIC), ("conv", Form.INTEGER_TO_FLOAT), ("clamp", Form.DYNAMIC), ("half", Form.INTEGER_TO_FLOAT)],
+    [("conv", Form.DYNAMIC), ("clamp", Form.INTEGER_TO_FLOAT), ("clamp", Form.DYNAMIC), ("half", Form.DYNAMIC)],
 )
 def test_forms_that_the_target_lacks(node: str, form: Form, unit: ir.Model) -> None:
     plan = planned(unit)
@@ -163,3 +175,29 @@ def test_values_with_scales_by_channel(plan: Plan, built: ir.Model) -> None:
 def test_other_bits(plan: Plan, built: ir.Model) -> None:
     with pytest.raises(PlanError, match=r"^plan is for 4 bits, not 8; save another plan$"):
         check_fits(replace(plan, bits=4), built, CPU)
+
+
+IMAGE = "g (float[1, 4, 8, 8] x) => (float[1, 4, N, M] y) { [conv] y = Conv(x, filter) }"
+
+
+@pytest.mark.parametrize(("size", "fits"), [(1, True), (3, False)])
+def test_only_a_pointwise_convolution_gives_floats(size: int, fits: bool, model: Model) -> None:
+    image = model(IMAGE, filter=np.ones((4, 4, size, size), np.float32))
+    placement = place(image, CPU)
+    plan = make_plan(placement, dict.fromkeys(placement.observed, (-1.0, 1.0)), CPU, "qoperator")
+    plan.nodes["conv"] = Decision(Form.INTEGER_TO_FLOAT)
+    if fits:
+        check_fits(plan, image, CPU)
+    else:
+        with pytest.raises(PlanError, match="has no integer-to-float form"):
+            check_fits(plan, image, CPU)
+
+
+@pytest.mark.parametrize(("channels", "count"), [(4, 1), (4, 257), (13, 4)])
+def test_segments_that_cannot_be(channels: int, count: int, model: Model) -> None:
+    image = model(IMAGE.replace("4, N", "N, K"), filter=np.ones((channels, 4, 3, 3), np.float32))
+    placement = place(image, CPU)
+    plan = make_plan(placement, dict.fromkeys(placement.observed, (-1.0, 1.0)), CPU, "qoperator")
+    plan.segments["conv"] = count
+    with pytest.raises(PlanError, match=rf"\(the output of node 'conv' cannot be cut into {count} segments\)"):
+        check_fits(plan, image, CPU)

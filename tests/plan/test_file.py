@@ -44,6 +44,7 @@ plans = st.builds(
         names, st.lists(st.floats(width=32, allow_nan=False), max_size=3).map(tuple), max_size=2
     ),
     weights=st.dictionaries(st.tuples(names, st.integers(0, 5)), params(), max_size=3),
+    segments=st.dictionaries(names, st.integers(1, 256), max_size=2),
     notes=st.dictionaries(names, names, max_size=2),
 )
 

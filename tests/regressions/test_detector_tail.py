@@ -36,7 +36,7 @@ def head() -> onnx.ModelProto:
 
 
 def test_products_are_integer_and_the_tail_is_float() -> None:
-    result = qcompile.compile(head(), calib=FEEDS)
+    result = qcompile.compile(head(), calib=FEEDS, format="qoperator")
     integer = {node.name for node in result.operators if node.integer}
     assert integer == {"stem", "act", "box", "class"}
 
@@ -44,7 +44,7 @@ def test_products_are_integer_and_the_tail_is_float() -> None:
 def test_scores_survive_beside_boxes() -> None:
     """One scale for both would leave the scores fewer than 2 bits; each keeps its own to within a few hundredths."""
     model = head()
-    compiled = to_proto(qcompile.compile(model, calib=FEEDS).model)
+    compiled = to_proto(qcompile.compile(model, calib=FEEDS, format="qoperator").model)
     for feed in FEEDS:
         wanted, got = (ort_outputs(proto, feed) for proto in (model, compiled))
         assert np.abs(wanted[:, 4:] - got[:, 4:]).max() < 0.05

@@ -23,7 +23,7 @@ def test_a_sequence_of_unlike_tensors_as_output() -> None:
         }""",
         initializers=[WEIGHT],
     )
-    result = qcompile.compile(model, calib=FEEDS)
+    result = qcompile.compile(model, calib=FEEDS, format="qoperator")
     assert result.sqnr_db > 30
     ((first, second),) = Session(result.model).run(FEEDS[0])
     assert (first.shape, second.shape) == ((1, 64), (2, 64))
@@ -39,7 +39,7 @@ def test_texts_beside_a_product() -> None:
         }""",
         initializers=[WEIGHT],
     )
-    result = qcompile.compile(model, calib=FEEDS)
+    result = qcompile.compile(model, calib=FEEDS, format="qoperator")
     assert result.sqnr_db > 30
     assert Session(result.model).run(FEEDS[0])[1].dtype == object
 
@@ -49,7 +49,9 @@ def test_texts_among_the_weights_of_an_old_model() -> None:
         """<ir_version: 9, opset_import: ["": 19]>
         g (string[2] x) => (bool[2] y) <string[2] wanted = {"a", "b"}> { y = Equal(x, wanted) }"""
     )
-    assert qcompile.compile(model, calib=[{"x": np.array(["a", "c"])}]).status == "nothing-to-quantize"
+    assert (
+        qcompile.compile(model, calib=[{"x": np.array(["a", "c"])}], format="qoperator").status == "nothing-to-quantize"
+    )
 
 
 def test_texts_agree_or_not() -> None:

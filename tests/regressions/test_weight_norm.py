@@ -32,7 +32,7 @@ def test_a_convolution_with_a_normalised_weight(normalised: str) -> None:
         }}""",
         initializers=[ir.tensor(DIRECTION, name="v"), ir.tensor(LENGTH, name="g")],
     )
-    result = qcompile.compile(model, calib=FEEDS)
+    result = qcompile.compile(model, calib=FEEDS, format="qoperator")
     assert [(node.op_type, node.integer) for node in result.operators] == [("Conv", True)]
     assert result.size_after < 0.35 * result.size_before
     assert result.sqnr_db > 30

@@ -33,6 +33,14 @@ class Fidelity:
 
 
 @dataclass(frozen=True)
+class Measured:
+    name: str = "task.py:accuracy"
+    reference: float = 0.8
+    candidate: float = 0.79
+    loss_pct: float = 1.25
+
+
+@dataclass(frozen=True)
 class Port:
     name: str
     dtype: str
@@ -54,12 +62,14 @@ class Compiled:
     warnings: tuple[str, ...] = ()
     requires: str = "onnxruntime >= 1.22, IR version 10"
     exact_on: tuple[str, ...] = ("x86-64 with VNNI", "arm64")
+    metric: Measured | None = None
 
 
 @dataclass(frozen=True)
 class Validated:
     outputs: tuple[Fidelity, ...]
     samples: int = 128
+    metric: Measured | None = None
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import pytest
 
 from qcompile import __version__
 from qcompile.plan import Code, Reason
-from qcompile.report.data import CompileFacts, as_json, compile_facts, inspect_facts, validate_facts
+from qcompile.report.data import CompileFacts, as_json, budget_miss, compile_facts, inspect_facts, validate_facts
 
 Make = Callable[..., Any]
 
@@ -101,3 +101,39 @@ def test_inspection_counts_by_op(make: Make) -> None:
         ("Softmax", 1, 0),
     ]
     assert facts.ops[1].reasons[0].code == "no-integer-kernel"
+
+
+@pytest.mark.parametrize(
+    ("max_loss", "miss"),
+    [
+        (None, None),
+        (1.25, None),
+        (1.0, "task.py:accuracy loses 1.25 % (0.79 instead of 0.8), above 1 %"),
+    ],
+)
+def test_the_metric_is_held_against_its_budget(
+    max_loss: float | None, miss: str | None, compiled: Make, make: Make
+) -> None:
+    result = compiled(metric=make("Measured")())
+    facts = compile_facts(result, model="m", output="n", max_loss=max_loss, then="")
+    assert budget_miss(facts) == miss
+    assert as_json(facts)["metric"] == {
+        "name": "task.py:accuracy",
+        "reference": 0.8,
+        "candidate": 0.79,
+        "loss_pct": 1.25,
+        "max_loss_pct": max_loss,
+    }
+    report = make("Validated")((make("Fidelity")("logits", 38.0),), metric=make("Measured")())
+    assert validate_facts(report, reference="a", candidate="b", max_loss=max_loss).misses == ((miss,) if miss else ())
+
+
+def test_both_budgets_may_be_missed(compiled: Make, make: Make) -> None:
+    result = compiled(metric=make("Measured")())
+    facts = compile_facts(result, model="m", output="n", min_sqnr=30, max_loss=0, then="")
+    assert (budget_miss(facts) or "").count("; task.py:accuracy loses ") == 1
+
+
+def test_a_copy_misses_no_budget(compiled: Make) -> None:
+    facts = compile_facts(compiled(fidelity=()), model="m", output="n", min_sqnr=30, max_loss=0, then="")
+    assert (budget_miss(facts), facts.metric) == (None, None)

@@ -34,7 +34,7 @@ weights = [ir.tensor(rng.normal(size=shape).astype(np.float32), name=name) for n
 model = ir.from_onnx_text(TEXT, initializers=weights)
 canonical, _ = Pipeline.default().stage("canonicalize").run(model.clone(), Context())
 feeds = [{"x": rng.normal(size=(1, 3, 8, 8)).astype(np.float32)} for _ in range(2)]
-result = qcompile.compile(model, calib=feeds, target="conv-only", observer="percentile-99.9")
+result = qcompile.compile(model, calib=feeds, target="conv-only", observer="percentile-99.9", format="qoperator")
 print(json.dumps({
     "passes": Pipeline.default().stage("canonicalize").names,
     "targets": target_names(),

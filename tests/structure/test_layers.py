@@ -42,6 +42,7 @@ ROOMS |= {
 HANDLE_MODELS = {"ir", "pipeline", "passes", "runtime", "calibrate", "verify", "decide", "api"}
 LIBRARIES: dict[str, set[str]] = {
     "onnx": HANDLE_MODELS | {"models.train"},
+    "networkx": {"decide"},
     "onnx_ir": HANDLE_MODELS | {"models.train"},
     "onnxscript": HANDLE_MODELS | {"models.train"},
     "google": {"ir", "passes"},  # protobuf, for its errors

@@ -17,8 +17,8 @@ IMAGE, KERNEL, MATRIX, VECTOR = (1, 3, 8, 8), (4, 3, 3, 3), (8, 4), (4,)
 def facts(op_type: str, *shapes: Any, constants: tuple[int, ...] = (), **more: Any) -> NodeFacts:
     """Facts of a node with float inputs of these shapes; `dtypes` and attributes by name."""
     dtypes = more.pop("dtypes", ("FLOAT",) * len(shapes))
-    outputs = more.pop("outputs", 1)
-    return NodeFacts(op_type, more, tuple(shapes), frozenset(constants), tuple(dtypes), outputs)
+    outputs, zeros = more.pop("outputs", 1), frozenset(more.pop("zeros", ()))
+    return NodeFacts(op_type, more, tuple(shapes), frozenset(constants), tuple(dtypes), outputs, zeros)
 
 
 TAKEN = [
@@ -35,10 +35,19 @@ TAKEN = [
     facts("Add", IMAGE, IMAGE),
     facts("Mul", IMAGE, (), constants=(1,)),
     facts("Concat", IMAGE, IMAGE, axis=1),
+    facts("ConvTranspose", IMAGE, (3, 4, 4, 4), constants=(1,), strides=(2, 2), pads=(1, 1, 1, 1), group=1),
+    facts("AveragePool", IMAGE, kernel_shape=(3, 3)),
+    facts("AveragePool", (None, 3, None, None), kernel_shape=(3, 3), pads=(1, 1, 1, 1), count_include_pad=1),
+    facts("AveragePool", IMAGE, kernel_shape=(2, 2), strides=(2, 2), ceil_mode=1),
     facts("Resize", IMAGE, None, (4,), mode="nearest", dtypes=("FLOAT", "ABSENT", "FLOAT")),
     facts("MaxPool", IMAGE, kernel_shape=[2, 2]),
     facts("Clip", IMAGE, (), (), constants=(1, 2)),
     facts("Reshape", IMAGE, (2,), dtypes=("FLOAT", "INT64")),
+    facts("Pad", IMAGE, (8,), dtypes=("FLOAT", "INT64")),
+    facts("Pad", IMAGE, (8,), (), dtypes=("FLOAT", "INT64", "FLOAT"), zeros=(2,)),
+    facts("Pad", IMAGE, (8,), (), dtypes=("FLOAT", "INT64", "FLOAT"), mode="reflect"),
+    facts("Where", IMAGE, IMAGE, (), dtypes=("BOOL", "FLOAT", "FLOAT"), zeros=(2,)),
+    facts("Where", IMAGE, (), IMAGE, dtypes=("BOOL", "FLOAT", "FLOAT"), zeros=(1,)),
 ]
 
 REFUSED = [
@@ -63,6 +72,17 @@ REFUSED = [
     (facts("LSTM", None, (1, 512, 8), (1, 512, 128), constants=(1,)), Code.ACTIVATION_WEIGHT, "LSTM"),
     (facts("Add", IMAGE, IMAGE, dtypes=("INT64", "INT64")), Code.NOT_FLOAT, "input 0 is INT64"),
     (facts("Concat", IMAGE, IMAGE, dtypes=("FLOAT", "DOUBLE")), Code.NOT_FLOAT, "input 1 is DOUBLE"),
+    (facts("ConvTranspose", IMAGE, (3, 4, 2, 2), constants=(1,), group=3), Code.UNSUPPORTED_FORM, "grouped"),
+    (facts("ConvTranspose", IMAGE, (3, 4, 2), constants=(1,)), Code.UNSUPPORTED_FORM, "not 2-d"),
+    (facts("ConvTranspose", IMAGE, (3, 4, 2, 2), constants=(1,), strides=(1, 2)), Code.UNSUPPORTED_FORM, "not 2-d"),
+    (facts("ConvTranspose", IMAGE, (3, 4, 2, 2), constants=(1,), pads=(0, 2, 0, 0)), Code.UNSUPPORTED_FORM, "pads"),
+    (facts("ConvTranspose", IMAGE, (3, 4, 2, 2), constants=(1,), output_shape=(9, 9)), Code.UNSUPPORTED_FORM, "pads"),
+    (facts("AveragePool", (1, None, 8, 8), kernel_shape=(3, 3)), Code.UNSUPPORTED_FORM, "channels unknown"),
+    (facts("AveragePool", IMAGE, kernel_shape=(3, 3), pads=(1,) * 4), Code.UNSUPPORTED_FORM, "does not count"),
+    (facts("AveragePool", IMAGE, kernel_shape=(3, 3), strides=(3, 3), ceil_mode=1), Code.UNSUPPORTED_FORM, "cut"),
+    (facts("AveragePool", (1, 3, None, 8), kernel_shape=(2, 2), ceil_mode=1), Code.UNSUPPORTED_FORM, "cut"),
+    (facts("Pad", IMAGE, (8,), (), dtypes=("FLOAT", "INT64", "FLOAT")), Code.UNSUPPORTED_FORM, "another number than 0"),
+    (facts("Where", IMAGE, IMAGE, (), dtypes=("BOOL", "FLOAT", "FLOAT")), Code.UNSUPPORTED_FORM, "one 0"),
     (facts("Resize", IMAGE, mode="linear"), Code.UNSUPPORTED_FORM, "only nearest neighbours"),
     (facts("MaxPool", IMAGE, outputs=2), Code.UNSUPPORTED_FORM, "indices"),
     (facts("Clip", IMAGE, (), (), constants=(1,)), Code.UNSUPPORTED_FORM, "bounds are computed"),
@@ -86,6 +106,7 @@ def test_refused(node: NodeFacts, code: Code, detail: str) -> None:
     ("node", "axis"),
     [
         (facts("Conv", IMAGE, KERNEL, constants=(1,)), 0),
+        (facts("ConvTranspose", IMAGE, (3, 4, 2, 2), constants=(1,)), 1),
         (facts("MatMul", (1, 8), MATRIX, constants=(1,)), 1),
         (facts("Gemm", (1, 8), MATRIX, constants=(1,)), 1),
         (facts("Gemm", (1, 8), (4, 8), constants=(1,), transB=1), 0),
@@ -102,19 +123,20 @@ def test_channel_axis_of_the_weight(node: NodeFacts, axis: int) -> None:
 def test_products_can_give_floats_and_recurrent_ones_must() -> None:
     table = find_target("cpu").table
     assert {op for op, entry in table.items() if Form.INTEGER_TO_FLOAT in entry.forms} == {"Gemm", "MatMul"}
-    assert {op for op, entry in table.items() if entry.role is Role.WEIGHTED} == {"Conv", "Gemm", "LSTM", "MatMul"}
+    assert {op for op, entry in table.items() if entry.role is Role.WEIGHTED} == {
+        "Conv",
+        "ConvTranspose",
+        "Gemm",
+        "LSTM",
+        "MatMul",
+    }
     assert {op for op, entry in table.items() if entry.joins_floats} == {"LSTM"}
 
 
 def test_every_operator_of_the_table_has_a_lowering() -> None:
-    lowered = {op for name in lower.__all__ for op in lowering(name).ops if not lowering(name).domain}
+    kinds = [getattr(lower, name) for name in lower.__all__]
+    lowered = {op for kind in kinds if issubclass(kind, Lowering) and not kind.domain for op in kind.ops}
     assert set(find_target("cpu").table) == lowered
-
-
-def lowering(name: str) -> type[Lowering]:
-    found: type[Lowering] = getattr(lower, name)
-    assert issubclass(found, Lowering)
-    return found
 
 
 def test_xnnpack_takes_a_part_of_it() -> None:

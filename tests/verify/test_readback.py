@@ -70,6 +70,6 @@ def test_qdq_that_the_runtime_fuses_to_float(
 
 
 def test_a_clamp_inside_the_range_keeps_the_convolution_float(quantize: Quantize) -> None:
-    nodes, ranges = "[a] t = Conv(x, w, b) [r] u = Relu(t) [c] y = Conv(u, w, b)", {"u": (-1.0, 1.0)}
+    nodes, ranges = "[a] t = Conv<pads=[1,1,1,1]>(x, k, b) [r] u = Relu(t) [c] y = Conv(u, w, b)", {"u": (-1.0, 1.0)}
     expected = [("a", Reason(Code.RUNTIME_DECLINED, "FusedConv"))]
-    assert both_forms(quantize(IMAGE, nodes, ranges=ranges, **SQUARE)) == [expected, expected]
+    assert both_forms(quantize(IMAGE, nodes, ranges=ranges, k=(8, 8, 3, 3), **SQUARE)) == [expected, expected]

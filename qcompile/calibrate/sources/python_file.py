@@ -1,13 +1,13 @@
-"""`FILE.py:FUNC`: a function that returns an iterable of feeds. The only code that is run, and only when named."""
+"""`FILE.py:FUNC`: a function that returns feeds, or measures. The only code that is run, and only when named."""
 
 from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from qcompile.errors import CalibrationError
 
@@ -33,10 +33,7 @@ def call(name: FunctionName) -> Iterator[object]:
 
     Raises CalibrationError in one line where the file or the function fails, also later, between samples.
     """
-    module = _run(name)
-    function = getattr(module, name.function, None)
-    if not callable(function):
-        raise CalibrationError(f"no function {name.function!r} in {name.file}; define one that returns feeds")
+    function = _function(name, "data", "returns feeds")
     try:
         made = function()
     except (Exception, SystemExit) as error:
@@ -46,15 +43,33 @@ def call(name: FunctionName) -> Iterator[object]:
     return _guarded(made, name)
 
 
-def _run(name: FunctionName) -> ModuleType:
-    module = ModuleType(f"qcompile_data_{name.file.stem}")
+def named_function(text: str, what: str, does: str) -> Callable[..., object]:
+    """The function that `FILE.py:FUNC` names, once the file was run; `what` it is for and what it `does`, for errors.
+
+    Raises CalibrationError in one line.
+    """
+    name = function_name(text)
+    if name is None:
+        raise CalibrationError(f"no {what} in {text!r} (it is no FILE.py:FUNC); name a function that {does}")
+    return _function(name, what, does)
+
+
+def _function(name: FunctionName, what: str, does: str) -> Callable[..., object]:
+    function = getattr(_run(name, what), name.function, None)
+    if not callable(function):
+        raise CalibrationError(f"no function {name.function!r} in {name.file}; define one that {does}")
+    return cast(Callable[..., object], function)
+
+
+def _run(name: FunctionName, what: str) -> ModuleType:
+    module = ModuleType(f"qcompile_{what}_{name.file.stem}")
     module.__file__ = str(name.file)
     # Compiled here rather than imported: an import would leave a cache folder beside the user's file.
     sys.modules[module.__name__] = module  # dataclasses look their module up
     try:
         exec(compile(name.file.read_bytes(), str(name.file), "exec"), vars(module))
     except OSError as error:
-        raise CalibrationError(f"no data in {name} ({_line(error)}); check the path") from error
+        raise CalibrationError(f"no {what} in {name} ({_line(error)}); check the path") from error
     except (Exception, SystemExit) as error:
         raise CalibrationError(f"{name.file} failed ({_line(error)})") from error
     return module

@@ -1,6 +1,7 @@
 """Integer kernels in numpy, which those of onnxruntime equal bit by bit (Add and Mul: within one step).
 
-They describe machines whose byte products do not saturate at 16 bits: VNNI and AMX on x86-64, every arm64.
+They describe machines whose byte products do not saturate at 16 bits: VNNI and AMX on x86-64, every arm64. `saturating_product`
+is what the others do.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from qcompile.quant.reference.elementwise import (
 )
 from qcompile.quant.reference.matmul import matmul_integer_to_float, qgemm, qlinear_matmul
 from qcompile.quant.reference.requantize import requantize
+from qcompile.quant.reference.saturating import saturating_product
 
 __all__ = [
     "matmul_integer_to_float",
@@ -29,4 +31,5 @@ __all__ = [
     "qlinear_mul",
     "qlinear_sigmoid",
     "requantize",
+    "saturating_product",
 ]

@@ -98,6 +98,22 @@ CASES = {
     ),
     "leaky relu": between("t = LeakyRelu<alpha=0.2>(c)", "QLinearLeakyRelu"),
     "sigmoid": between("t = Sigmoid(c)", "QLinearSigmoid"),
+    "average pool": between("t = AveragePool<kernel_shape=[2,2], strides=[2,2]>(c)", "QLinearConv"),
+    "average pool with pads": between(
+        "t = AveragePool<kernel_shape=[3,3], pads=[1,1,1,1], count_include_pad=1>(c)", "QLinearConv"
+    ),
+    "transposed": between("t = ConvTranspose<strides=[2,2]>(c, u, b)", "QLinearConv DepthToSpace",
+        u=(16, 16, 2, 2), b=(16,)),
+    "transposed relu": between(
+        "s = ConvTranspose<strides=[2,2], pads=[1,1,1,1]>(c, u, b) t = Relu(s)", "QLinearConv DepthToSpace Slice",
+        u=(16, 16, 4, 4), b=(16,),
+    ),
+    "transposed alone": between("t = ConvTranspose<pads=[1,1,1,1]>(c, u)", "QLinearConv", u=(16, 16, 3, 3)),
+    "transposed grown": between(
+        "t = ConvTranspose<strides=[3,3], pads=[1,0,2,1], output_padding=[2,1]>(c, u)",
+        "QLinearConv DepthToSpace Slice",
+        u=(16, 16, 5, 4),
+    ),
     "global pool": between("t = GlobalAveragePool(c)", "QLinearGlobalAveragePool"),
     "concat of one range": between(
         "m = MaxPool<kernel_shape=[1,1]>(c) t = Concat<axis=1>(c, m)", "MaxPool Concat", v=(4, 32, 1, 1)
@@ -118,6 +134,10 @@ CASES = {
     "expand": between(
         "p = GlobalAveragePool(c) t = Expand(p, shape)", "QLinearGlobalAveragePool Expand", shape=ints(2, 16, 4, 4)
     ),
+    "pad": between("t = Pad(c, pads)", "Pad", pads=ints(0, 0, 1, 0, 0, 0, 2, 3)),
+    "pad reflect": between('t = Pad<mode="reflect">(c, pads, , axes)', "Pad", pads=ints(1, 2, 2, 1), axes=ints(2, 3)),
+    "mask": between("t = Where(m, c, zero)", "Where", m=np.arange(8) < 5, zero=np.float32(0)),
+    "mask by other": between("t = Where(m, zero, c)", "Where", m=np.arange(8) < 5, zero=np.zeros(1, np.float32)),
     "depth and space": between(
         "s = SpaceToDepth<blocksize=2>(c) t = DepthToSpace<blocksize=2>(s)", "SpaceToDepth DepthToSpace"
     ),
@@ -133,7 +153,7 @@ CASES = {
 @pytest.mark.parametrize("name", CASES)
 def test_lowered_operators(quantize: Callable[..., Any], name: str, dtype: str) -> None:
     case = CASES[name]
-    target = replace(find_target("cpu"), activation_dtype=dtype)
+    target = replace(find_target("cpu"), activation_dtype=dtype, substitutes=())
     made = quantize(case.interface, case.nodes, target=target, **case.weights)
     assert [n.op_type for n in made.lowered.graph if n.op_type not in EDGES] == case.ops.split()
 

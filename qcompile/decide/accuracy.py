@@ -1,0 +1,82 @@
+"""The search for accuracy: every free repair that helps, then float where 8 bits are too few."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from qcompile.decide.drafting import Drafter, Method, Step
+from qcompile.decide.placement import Placement
+from qcompile.decide.relaxation import AIM_DB, WORTH_DB, relaxations
+from qcompile.plan import Plan, Reason
+
+GAIN_DB = 0.3
+"""What a candidate must gain over a simpler one to be taken: below it, held-back samples tell noise."""
+
+Measure = Callable[[Plan], float]
+"""SQNR of the lowest output under a plan, in dB, on held-back samples."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A plan, how it was made and what it was measured to be worth."""
+
+    placement: Placement
+    method: Method
+    plan: Plan
+    sqnr_db: float
+    kept_float: Mapping[str, Reason]
+    """Nodes that stay float though the target could compute them on integers, with the reason."""
+
+
+@dataclass(frozen=True)
+class AccuracySearch:
+    """Looks for the plan with the best SQNR; of two within noise the simpler one."""
+
+    drafter: Drafter
+    place: Callable[[Mapping[str, Reason]], Placement]
+    """Where integers go if these nodes stay float."""
+    sqnr_db: Measure
+
+    def run(self, kept_float: Mapping[str, Reason], repairs: Sequence[Step] = ()) -> Choice:
+        """The best choice. `repairs` cost no speed: each is tried on top of those that helped before it.
+
+        What is float may change which repairs help, so they are tried again where nodes were given back.
+        """
+        placement = self.place(kept_float)
+        plain = [Method(reading) for reading in self.drafter.readings]
+        methods = [m for method in plain for m in (method, method.then(self.drafter.correct_bias))]
+        best = self._repaired(self._best(None, methods, placement, kept_float), repairs)
+        relaxed = self._relaxed(best) if best.sqnr_db < AIM_DB else best
+        return best if relaxed is best else self._repaired(relaxed, repairs)
+
+    def _repaired(self, best: Choice, repairs: Sequence[Step]) -> Choice:
+        for repair in repairs:
+            best = self._best(best, [best.method.then(repair)], best.placement, best.kept_float)
+        return best
+
+    def _relaxed(self, base: Choice) -> Choice:
+        """The choice with its worst nodes in float, where that is worth their speed."""
+        best = base
+        for more in relaxations(base.placement, base.plan, self.drafter.seen):
+            kept = {**base.kept_float, **more}
+            found = self._best(None, [base.method], self.place(kept), kept)
+            if found.sqnr_db >= best.sqnr_db + WORTH_DB:
+                best = found
+        return best
+
+    def _best(
+        self, best: Choice | None, methods: Iterable[Method], placement: Placement, kept_float: Mapping[str, Reason]
+    ) -> Choice:
+        """The best of the choice so far and of what methods make; the earlier one if a later gains less than noise."""
+        measured = [] if best is None else [best.plan]
+        for method in methods:
+            plan = self.drafter.draft(placement, method)
+            if plan in measured:
+                continue
+            measured.append(plan)
+            found = self.sqnr_db(plan)
+            if best is None or found >= best.sqnr_db + GAIN_DB:
+                best = Choice(placement, method, plan, found, kept_float)
+        assert best is not None
+        return best

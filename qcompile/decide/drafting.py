@@ -1,0 +1,121 @@
+"""From what calibration saw to plans: a method says how ranges are read and which repairs follow."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+import onnx_ir as ir
+
+from qcompile.calibrate import Observations
+from qcompile.decide.bias_correction import bias_shifts
+from qcompile.decide.parameters import activation_scheme, make_plan
+from qcompile.decide.placement import Placement
+from qcompile.decide.ranges import known_range
+from qcompile.decide.recipe_ranges import observed_ranges
+from qcompile.decide.storage import stored_weights
+from qcompile.errors import CalibrationError
+from qcompile.ir import nodes
+from qcompile.plan import Plan
+from qcompile.quant import MinMaxObserver, MseObserver, Observer, Scheme
+from qcompile.targets import Target
+
+Range = tuple[float, float]
+
+Step = Callable[[Placement, Plan], Plan | None]
+"""A repair: a better plan for the same placement, or None where it has nothing to mend."""
+
+
+class AutomaticObserver(MseObserver):
+    """Observed where no observer is asked for: its histogram also holds the minimum and the maximum."""
+
+
+AUTOMATIC = AutomaticObserver
+
+
+@dataclass(frozen=True)
+class Method:
+    """How a plan is made: the observer that ranges are read by, then repairs in order."""
+
+    reading: str
+    steps: tuple[Step, ...] = ()
+
+    def then(self, step: Step) -> Method:
+        """The method with one more repair."""
+        return replace(self, steps=(*self.steps, step))
+
+
+@dataclass(frozen=True)
+class Drafter:
+    """Makes plans from one set of observations: the same method for any choice of what stays float."""
+
+    model: ir.Model
+    known: Mapping[str, Range]
+    """Ranges that need no observation, by value name."""
+    seen: Observations
+    moved: Mapping[str, str]
+    """Of values that were not observed: which one holds the same numbers."""
+    target: Target
+    format: str
+    notes: Mapping[str, str] = field(default_factory=dict)
+    io_type: str = "float"
+
+    @property
+    def readings(self) -> list[str]:
+        """Names of the observers that ranges can be read by, the simplest first."""
+        return list(self._ranges)
+
+    def draft(self, placement: Placement, method: Method) -> Plan:
+        """The plan that a method makes for a placement.
+
+        Raises CalibrationError if an observer gives no finite range.
+        """
+        found = {**self._ranges[method.reading], **self.known}
+        same = {value: found[source] for value, source in self.moved.items() if source in found}
+        ruled = observed_ranges(placement, self.seen.observers, activation_scheme(self.target))
+        plan = make_plan(placement, same | found | ruled, self.target, self.format)
+        plan.io_type = self.io_type
+        plan.notes |= {**self.notes, "observer": method.reading}
+        plan.weights |= stored_weights(self.model, plan, placement.overrides.per_tensor)
+        for step in method.steps:
+            plan = step(placement, plan) or plan
+        return plan
+
+    def correct_bias(self, placement: Placement, plan: Plan) -> Plan | None:
+        """The repair that makes up for the mean shift of rounded weights."""
+        shifts = bias_shifts(placement, plan, self.seen.means)
+        return replace(plan, bias_shifts=shifts, notes={**plan.notes, "bias": "corrected"}) if shifts else None
+
+    @cached_property
+    def _ranges(self) -> dict[str, dict[str, Range]]:
+        """By reading the range of every observed value; where the observer was chosen for us, by its extremes first."""
+        observers, scheme = self.seen.observers, activation_scheme(self.target)
+        readings: dict[str, dict[str, Range]] = {}
+        if all(type(observer) is AUTOMATIC for observer in observers.values()):
+            readings[MinMaxObserver.name] = {name: _extremes(observer) for name, observer in observers.items()}
+        name = next(iter(observers.values())).name if observers else MinMaxObserver.name
+        readings[name] = {value: _range(observer, value, scheme) for value, observer in observers.items()}
+        return readings
+
+
+def known_ranges(model: ir.Model, placement: Placement) -> dict[str, Range]:
+    """Ranges that need no observation, by value name."""
+    wanted = set(placement.observed)
+    values = (value for node in nodes(model) for value in node.outputs if value.name in wanted)
+    found = {value.name or "": known_range(value) for value in values}
+    return {name: known for name, known in found.items() if known is not None}
+
+
+def _range(observer: Observer, value: str, scheme: Scheme) -> Range:
+    low, high = observer.range(scheme)
+    if not (low <= high and math.isfinite(low) and math.isfinite(high)):
+        raise CalibrationError(f"observer {observer.name!r} gives no range for tensor {value!r}; use another observer")
+    return low, high
+
+
+def _extremes(observer: Observer) -> Range:
+    assert isinstance(observer, AutomaticObserver)
+    histogram = observer.histogram
+    return (min(histogram.low, 0.0), max(histogram.high, 0.0)) if histogram.total else (0.0, 0.0)

@@ -1,0 +1,133 @@
+"""Which codes weights are rounded to, so that the outputs of their layers come out right on calibration data."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import numpy.typing as npt
+import onnx_ir as ir
+
+from qcompile.calibrate import LayerInput, Progress, second_moments
+from qcompile.ir import attribute, constant, is_op, nodes
+from qcompile.passes.observe import InsertObservers
+from qcompile.pipeline import Context, Feed
+from qcompile.plan import Plan
+from qcompile.quant import Patches, QuantParams, Rounding, SecondMoment, pack_steps, round_weights
+from qcompile.runtime import ONE_THREAD, Runtime
+
+Rows = npt.NDArray[np.float64]
+
+WEIGHT = 1
+"""Input of Conv, Gemm and MatMul."""
+
+
+def weight_rounder(
+    model: ir.Model,
+    feeds: Collection[Feed],
+    runtime: Runtime = ONE_THREAD,
+    progress: Progress | None = None,
+) -> WeightRounder:
+    """What rounds the weights of plans for a canonical float model; runs it on some of the feeds.
+
+    Raises ModelError where the runtime refuses a feed.
+    """
+    layers = layer_inputs(model)
+    shown = model.clone()
+    InsertObservers(list(dict.fromkeys(layer.value for layer in layers.values()))).run(shown, Context())
+    return WeightRounder(model, second_moments(shown, layers, feeds, runtime=runtime, progress=progress))
+
+
+@dataclass(frozen=True)
+class WeightRounder:
+    """Rounds the weights of plans. What was found for a weight and its scales serves every plan that has them."""
+
+    model: ir.Model
+    moments: Mapping[str, SecondMoment]
+    """Of what the weights are multiplied by, by node name, in the float model: errors of activations stay out of it."""
+    found: dict[tuple[str, QuantParams, Rounding], bytes] = field(default_factory=dict)
+
+    def rounded(self, plan: Plan, method: Rounding) -> Plan:
+        """The plan with roundings for all weights that have moments, of layers on integers and of float ones alike.
+
+        Bias shifts of these layers are dropped: they were for other codes. Correcting the biases afterwards still pays,
+        since their means are taken over all samples.
+        """
+        roundings = dict(plan.roundings)
+        for node in nodes(self.model):
+            name = node.name or ""
+            params, moment = plan.weights.get((name, WEIGHT)), self.moments.get(name)
+            if params is None or moment is None or params.axis not in (None, _channel_axis(node)):
+                continue
+            key = (name, params, method)
+            if key not in self.found:
+                self.found[key] = _steps(node, params, moment, method)
+            roundings[name, WEIGHT] = self.found[key]
+        if roundings == plan.roundings:
+            return plan
+        shifts = {name: shift for name, shift in plan.bias_shifts.items() if (name, WEIGHT) not in roundings}
+        return replace(plan, roundings=roundings, bias_shifts=shifts, notes=plan.notes | {"rounding": str(method)})
+
+
+def layer_inputs(model: ir.Model) -> dict[str, LayerInput]:
+    """How every layer whose weights can be rounded reads its input, by node name."""
+    found = {}
+    for node in nodes(model):
+        if not is_op(node, "Conv", "Gemm", "MatMul") or node.inputs[0] is None or constant(node.inputs[0]) is not None:
+            continue
+        weight = constant(node.inputs[WEIGHT])
+        if weight is not None and weight.dtype == np.float32 and weight.size and _is_plain(node, weight.ndim):
+            patches = _patches(node, weight.shape)
+            inner = weight.size // weight.shape[_channel_axis(node)]
+            found[node.name or ""] = LayerInput(node.inputs[0].name or "", patches, inner)
+    return found
+
+
+def _is_plain(node: ir.Node, rank: int) -> bool:
+    """Whether the node multiplies its input, as it is, by its weight."""
+    if node.op_type == "Conv":
+        return rank > 2 and attribute(node, "auto_pad", "NOTSET") in ("NOTSET", "VALID")
+    factors = (attribute(node, "alpha", 1.0), attribute(node, "beta", 1.0), attribute(node, "transA", 0))
+    return rank == 2 and factors == (1.0, 1.0, 0)
+
+
+def _patches(node: ir.Node, shape: tuple[int, ...]) -> Patches:
+    if node.op_type != "Conv":
+        return Patches()
+    kernel = shape[2:]
+    ones = [1] * len(kernel)
+    pads = attribute(node, "pads", [0] * 2 * len(kernel))
+    return Patches(
+        kernel,
+        tuple(attribute(node, "strides", ones)),
+        tuple(attribute(node, "dilations", ones)),
+        tuple(zip(pads[: len(kernel)], pads[len(kernel) :], strict=True)),
+        attribute(node, "group", 1),
+    )
+
+
+def _channel_axis(node: ir.Node) -> int:
+    return 0 if node.op_type == "Conv" or attribute(node, "transB", 0) else 1
+
+
+def _weight(node: ir.Node) -> npt.NDArray[np.float32]:
+    weight = constant(node.inputs[WEIGHT])
+    assert weight is not None
+    return weight
+
+
+def _rows(node: ir.Node, array: npt.NDArray[np.generic]) -> Rows:
+    """An array of the weight's shape as (groups, channels, K), float64."""
+    by_channel = array if _channel_axis(node) == 0 else array.T
+    groups = attribute(node, "group", 1)
+    return by_channel.reshape(groups, by_channel.shape[0] // groups, -1).astype(np.float64)
+
+
+def _steps(node: ir.Node, params: QuantParams, moment: SecondMoment, method: Rounding) -> bytes:
+    weight = _weight(node)
+    nearest = params.quantize(weight)
+    exact = _rows(node, weight.astype(np.float64) / params.spread(params.scale, weight.ndim))
+    codes = round_weights(exact, _rows(node, nearest), moment.mean, method)
+    is_by_channel = _channel_axis(node) == 0
+    return pack_steps(codes.reshape(weight.shape) if is_by_channel else codes[0].T, nearest)

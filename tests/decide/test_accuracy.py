@@ -1,0 +1,82 @@
+"""The search keeps what helps, and gives nodes back to float where 8 bits are too few."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+import numpy as np
+import onnx_ir as ir
+
+from qcompile.calibrate import Observations
+from qcompile.decide import AUTOMATIC, AccuracySearch, Choice, Drafter, Placement, Step, known_ranges, place
+from qcompile.plan import Plan, Reason
+from qcompile.quant import Observer
+from qcompile.targets import find_target
+
+Model = Callable[..., ir.Model]
+
+CPU = find_target("cpu")
+TEXT = """g (float[1, 4, 8, 8] x) => (float[1, 4, 8, 8] y) {
+    [conv1] a = Conv(x, kernel) [conv2] b = Conv(a, kernel) y = Elu(b)
+}"""
+
+
+def noting(word: str) -> Step:
+    """A repair that only says that it was there."""
+    return lambda placement, plan: replace(plan, notes={**plan.notes, word: "yes"})
+
+
+def searched(model: Model, quality: Callable[[Plan], float], *repairs: Step) -> tuple[Choice, list[Plan]]:
+    """What the search chooses where plans are worth what `quality` says, and what it measured."""
+    built = model(TEXT)
+    placement = place(built, CPU)
+    values = np.random.default_rng(0).normal(size=1000).astype(np.float32)
+    wide: dict[str, Observer] = {name: AUTOMATIC().observe(np.append(values, 100 if name == "a" else 3)) for name in placement.observed}
+    drafter = Drafter(built, known_ranges(built, placement), Observations(wide, {}), placement.groups, CPU, "qoperator")
+    tried: list[Plan] = []
+
+    def measured(plan: Plan) -> float:
+        tried.append(plan)
+        return quality(plan)
+
+    def placed(kept: Mapping[str, Reason]) -> Placement:
+        return place(built, CPU, (), kept)
+
+    return AccuracySearch(drafter, placed, measured).run({}, repairs), tried
+
+
+def test_of_equals_the_simplest(model: Model) -> None:
+    choice, tried = searched(model, lambda plan: 40.0 + 0.2 * (plan.notes["observer"] == "mse"))
+    assert choice.plan.notes["observer"] == "min-max"
+    assert len(tried) == 2  # no biases to correct, and nothing to give back
+
+
+def test_the_better_reading(model: Model) -> None:
+    choice, _ = searched(model, lambda plan: 40.0 + (plan.notes["observer"] == "mse"))
+    assert (choice.method.reading, choice.sqnr_db) == ("mse", 41.0)
+
+
+def test_a_repair_is_kept_where_it_helps_on_top_of_those_before(model: Model) -> None:
+    def quality(plan: Plan) -> float:
+        return 40.0 + ("good" in plan.notes) + ("good" in plan.notes and "late" in plan.notes) - ("bad" in plan.notes)
+
+    choice, _ = searched(model, quality, noting("late"), noting("good"), noting("bad"), noting("late"))
+    assert choice.plan.notes == {"observer": "min-max", "good": "yes", "late": "yes"}
+
+
+def test_below_the_aim_the_node_with_the_worst_input_is_given_back(model: Model) -> None:
+    choice, _ = searched(model, lambda plan: 20.0 + 5 * (not plan.is_integer("conv2")))
+    assert [name for name, _ in choice.plan.stayed_float()][:1] == ["conv2"]
+    assert list(choice.kept_float) == ["conv2"]
+
+
+def test_what_is_given_back_must_be_worth_it(model: Model) -> None:
+    choice, _ = searched(model, lambda plan: 20.0 + 2 * (not plan.is_integer("conv2")))
+    assert not choice.kept_float
+
+
+def test_above_the_aim_nothing_is_given_back(model: Model) -> None:
+    choice, tried = searched(model, lambda plan: 30.0 + 5 * (not plan.is_integer("conv2")))
+    assert not choice.kept_float
+    assert all(plan.is_integer("conv2") for plan in tried)
