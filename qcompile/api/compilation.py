@@ -43,6 +43,7 @@ def compile(
     format: str = "auto",
     io_type: str | None = None,
     effort: str = "default",
+    cache: bool = True,
     observer: str | None = None,
     exclude: Sequence[str] = (),
     recipe: Recipe | str | Path | None = None,
@@ -71,6 +72,7 @@ def compile(
         format: `qoperator`, `qdq`, or `auto`, the target's own.
         io_type: `float`, or `quantized`: 8-bit inputs and outputs; None: as the plan has it, or float.
         effort: `fast`, which times nothing, `default` or `max`: seconds spent for speed and accuracy.
+        cache: whether decisions of the clock are kept in the user's cache folder, and used again.
         observer: name of one observer for all values; None: chosen by the outputs on held-back samples.
         exclude: regular expressions; nodes whose name or op type matches stay float.
         recipe: rules, or the file that has them.
@@ -114,6 +116,7 @@ def compile(
         hooks,
         "synthetic" if calib is None else "data",
         effort,
+        cache,
     )
     runnable = runnable_form(source.model, runtime)
     if form := quantized_form(source.model):

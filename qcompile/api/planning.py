@@ -16,15 +16,18 @@ from qcompile.decide import (
     AccuracySearch,
     Choice,
     Drafter,
+    Memory,
     Overrides,
     Placement,
     SpeedSearch,
     Step,
+    Stopwatch,
     Timed,
     WeightRounder,
     apply_recipe,
     cheaper_in_float,
     check_fits,
+    fingerprint,
     kept_for_speed,
     known_ranges,
     mean_axes,
@@ -88,16 +91,15 @@ class Planner:
             request.io_type or "float",
         )
         missing |= self._cheaper_in_float(self._place(missing))
-        choice = AccuracySearch(drafter, self._place, self.sqnr_db).run(missing, self._repairs(drafter))
+        roundings = self._roundings(drafter) if request.effort != "fast" else []
+        choice = AccuracySearch(drafter, self._place, self.sqnr_db, [precise_outputs], roundings).run(missing)
         if not request.may_time() or not choice.placement.units:
             return choice.plan, None
         timed = self._fastest(choice, drafter)
         return timed.choice.plan, timed.speed
 
-    def _repairs(self, drafter: Drafter) -> list[Step]:
-        """What can make a plan more accurate at no cost in speed, in the order in which it is tried."""
-        if self.request.effort == "fast":
-            return [precise_outputs]
+    def _roundings(self, drafter: Drafter) -> list[Step]:
+        """Better codes for the weights, without and with corrected biases, in the order in which they are tried."""
 
         def rounded(method: Rounding) -> list[Step]:
             def alone(placement: Placement, plan: Plan) -> Plan | None:
@@ -109,7 +111,7 @@ class Planner:
 
             return [alone, with_bias]
 
-        return [*rounded(Rounding.DESCENT), *rounded(Rounding.GPTQ), precise_outputs]
+        return [*rounded(Rounding.DESCENT), *rounded(Rounding.GPTQ)]
 
     @cached_property
     def _rounder(self) -> WeightRounder:
@@ -133,18 +135,12 @@ class Planner:
 
         self.progress("time", 0, None)
         assert self.context.feed is not None
-        search = SpeedSearch(
-            self.model,
-            self.original,
-            self.context.feed,
-            self.request.runtime,
-            redraft,
-            self.build,
-            self.load,
-            self.sqnr_db,
-            thorough=self.request.effort == "max",
-        )
-        return search.run(choice)
+        feed, runtime = self.context.feed, self.request.runtime
+        clock = Stopwatch(self.model, self.original, feed, runtime, self.build, self.load)
+        search = SpeedSearch(clock, redraft, self.sqnr_db, thorough=self.request.effort == "max")
+        if not self.request.cache:
+            return search.run(choice)
+        return Memory.default().search(search, choice, fingerprint(self.model, choice, feed, runtime))
 
     @cached_property
     def _overrides(self) -> Overrides:

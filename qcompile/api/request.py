@@ -36,6 +36,8 @@ class Request:
     """`data` or `synthetic`."""
     effort: str = "default"
     """`fast` times nothing; `default`; `max`."""
+    cache: bool = True
+    """Whether what the clock decided is kept on disk, and what it decided before is believed."""
 
     def __post_init__(self) -> None:
         """Raises QCompileError in one line for what cannot be meant."""

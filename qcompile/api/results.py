@@ -12,7 +12,7 @@ from qcompile.ir import data_folder, save_model, write_bytes
 from qcompile.pipeline import Trace
 from qcompile.plan import Plan, Reason, interface_params
 from qcompile.quant import OutputFidelity
-from qcompile.verify import MetricResult
+from qcompile.verify import Culprit, MetricResult
 
 
 @dataclass(frozen=True)
@@ -54,10 +54,14 @@ class CompileResult:
     warnings: tuple[str, ...] = ()
     requires: str = ""
     exact_on: tuple[str, ...] = ()
+    culprits: tuple[Culprit, ...] = ()
+    """The quantizations that cost the outputs most, the worst first, with what would make them exact."""
     metric: MetricResult | None = None
     """The metric that was asked for, on the float model and on the result."""
     speed: float | None = None
     """Latency of the float model over that of the result, on this host and one sample; None if nothing was timed."""
+    tuned_for: str = ""
+    """What the choice of forms rests on: this host, where it was timed, or the target's table, or a plan."""
     external_data: bool = False
     """Whether the source has weights in other files, and the result will have them so."""
     original: Callable[[], bytes] | None = None

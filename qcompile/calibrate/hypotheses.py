@@ -10,11 +10,16 @@ from itertools import islice
 from qcompile.calibrate.implied import Free, Implied, State, Tokens
 from qcompile.calibrate.picture_inputs import Picture
 from qcompile.calibrate.sources.spec import InputSpec
+from qcompile.calibrate.waveform_inputs import Waveform
 from qcompile.errors import CalibrationError
 
 SIDES = ((224, 224), (160, 160), (320, 320), (128, 128), (64, 64), (32, 320), (48, 320), (32, 32))
 """Height and width of pictures; the oblong ones are lines of text."""
 LENGTHS = (16, 64, 128, 512, 576, 1024, 77, 256, 4096, 16000)
+SOUND_LENGTHS = (16000, 8000, 32000, 48000, 80000, 1024, 512)
+"""Samples of sound, a second of it first."""
+PIECE_LENGTHS = (512, 576, 640, 1536, 1024, 1280, 480, 400, 320, 256, 160)
+"""Samples of the pieces of sound that streaming networks take."""
 TEXT_LENGTHS = (128, 8, 64, 32, 96, 16, 48, 24)
 """Lengths of samples of tokens in turn; the first two are the longest and the shortest, so they prove the others."""
 TRIALS = 24
@@ -68,6 +73,7 @@ class OpenShapes:
                 )
             self._collect(spec, implied[spec.name])
         self._tokens = any(isinstance(meaning, Tokens) for meaning in implied.values())
+        self._lengths = _lengths(implied)
 
     def _collect(self, spec: InputSpec, implied: Implied) -> None:
         given = self._given.get(spec.name)
@@ -88,7 +94,7 @@ class OpenShapes:
         roles = set(self._roles.values())
         sides = SIDES if roles & {Role.HEIGHT, Role.WIDTH} else SIDES[:1]
         lengths: list[tuple[int, ...]] = [TEXT_LENGTHS] if self._tokens else []
-        lengths += [(length,) for length in LENGTHS]
+        lengths += [(length,) for length in self._lengths]
         if Role.LENGTH not in roles:
             lengths = lengths[:1]
         return islice((Hypothesis(*side, length) for side in sides for length in lengths), TRIALS)
@@ -112,6 +118,13 @@ class OpenShapes:
         return role if isinstance(role, int) else role.size(hypothesis, number)
 
 
+def _lengths(implied: Mapping[str, Implied]) -> tuple[int, ...]:
+    """What to try; where sound comes with a state, it comes in pieces."""
+    if Waveform() not in implied.values():
+        return LENGTHS
+    return PIECE_LENGTHS if State() in implied.values() else SOUND_LENGTHS
+
+
 def _is_open(spec: InputSpec) -> bool:
     return spec.shape is None or not all(isinstance(dim, int) for dim in spec.shape)
 
@@ -125,6 +138,8 @@ def _role(axis: int, rank: int, implied: Implied) -> Role | int:
     is_data = isinstance(implied, Picture | Free | Tokens)
     if implied == State() or (axis == 0 and not (rank == 1 and is_data)):
         return Role.ONE
+    if implied == Waveform():
+        return Role.LENGTH if axis == rank - 1 else Role.ONE
     if rank < 4 or not isinstance(implied, Picture | Free):
         return Role.LENGTH
     channels = implied.axis if isinstance(implied, Picture) else 1

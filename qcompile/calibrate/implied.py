@@ -10,6 +10,7 @@ import onnx_ir as ir
 from qcompile.calibrate.picture_inputs import Picture, find_picture
 from qcompile.calibrate.sources.spec import InputSpec
 from qcompile.calibrate.uses import AFFINE, MULTIPLIES, SAME_VALUES, Use, crossings, other_operand, shape_of, uses_of
+from qcompile.calibrate.waveform_inputs import PADDED, Waveform, is_waveform
 from qcompile.ir import attribute, is_op, scalar_constant
 
 
@@ -37,7 +38,7 @@ class Free:
     """Nothing is known but the type."""
 
 
-Implied = Tokens | Filled | Picture | State | Free
+Implied = Tokens | Filled | Picture | Waveform | State | Free
 
 
 def implied_values(model: ir.Model, specs: Sequence[InputSpec]) -> dict[str, Implied]:
@@ -52,6 +53,8 @@ def implied_values(model: ir.Model, specs: Sequence[InputSpec]) -> dict[str, Imp
             found[spec.name] = Filled(1)
         elif picture := find_picture(spec, uses_of(value, SAME_VALUES | AFFINE, inner)):
             found[spec.name] = picture
+        elif is_waveform(spec, uses_of(value, PADDED, inner), inner):
+            found[spec.name] = Waveform()
         elif spec.dtype.kind == "f":
             found[spec.name] = _float(uses)
         else:

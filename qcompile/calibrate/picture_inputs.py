@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from qcompile.calibrate.picture_scales import Span, likely_span
 from qcompile.calibrate.sources.spec import InputSpec
 from qcompile.calibrate.uses import AFFINE, MULTIPLIES, Use, other_operand, shape_of
 from qcompile.ir import attribute, constant, is_op
@@ -14,11 +15,11 @@ from qcompile.ir import attribute, constant, is_op
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture of rank 4, its channels on axis 1 or 3; pixels from 0 to `high`, None: about 0 with variance 1."""
+    """A picture of rank 4, its channels on axis 1 or 3; black and white are `span`, None: about 0 with variance 1."""
 
     channels: int
     axis: int
-    high: float | None = None
+    span: Span | None = None
 
 
 _CHANNELS = (1, 3)
@@ -41,17 +42,19 @@ def find_picture(spec: InputSpec, uses: Iterable[Use]) -> Picture | None:
     axes += [axis for axis in ((3,) if moved else (1,)) if not isinstance(spec.shape[axis], int)]
     if channels not in _CHANNELS or not axes:
         return None
-    high = 255.0 if spec.dtype == np.uint8 else _high(steps)
-    return Picture(channels, axes[0], high)
+    return Picture(channels, axes[0], (0.0, 255.0) if spec.dtype == np.uint8 else _span(steps))
 
 
-def _high(steps: Iterable[Use]) -> float | None:
-    """The brightest pixel, by the first op that tells: x / 255, x - 127.5, (x - 0.485) / 0.229, ..."""
+def _span(steps: Iterable[Use]) -> Span | None:
+    """Black and white, by the first op that tells: x / 255, x - 127.5, (x - 0.485) / 0.229, ..., or the convolution."""
+    scaled = False
     for use in steps:
         if is_op(use.node, *MULTIPLIES):
-            return None
-        if is_op(use.node, *AFFINE) and (high := _told_by(use)) is not None:
-            return high
+            return likely_span(use.node) if is_op(use.node, "Conv") and not scaled else None
+        if is_op(use.node, *AFFINE):
+            if (high := _told_by(use)) is not None:
+                return 0.0, high
+            scaled = True
     return None
 
 

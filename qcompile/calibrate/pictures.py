@@ -15,10 +15,14 @@ _SHARED = 0.95
 """Correlation of a colour with its brightness, about that of photographs."""
 _MIDDLE, _SPREAD = 0.45, 0.25
 """Mean and deviation of the pixels of photographs, as shares of the brightest."""
+DARK, BRIGHT = -2.0, 2.45
+"""Black and white where pixels are normalised to mean 0 and variance 1 over many photographs."""
 
 
-def picture(shape: Sequence[int], axis: int, high: float | None, rng: np.random.Generator) -> np.ndarray:
-    """Pictures of `shape` (rank 4, channels on `axis`), float64: mean 0 and variance 1, or pixels of 0 to `high`.
+def picture(shape: Sequence[int], axis: int, span: tuple[float, float] | None, rng: np.random.Generator) -> np.ndarray:
+    """Pictures of `shape` (rank 4, channels on `axis`), float64: pixels from black to white as `span` has them.
+
+    Without a span the mean of each is 0 and the variance 1.
 
     Discs of random colour fall over each other, their radii as 1/r^3 (Lee, Mumford and Huang, "Occlusion models for
     natural images", 2001): edges at every scale, and a spectrum whose amplitude falls with 1/f, as that of natural
@@ -27,8 +31,9 @@ def picture(shape: Sequence[int], axis: int, high: float | None, rng: np.random.
     batch, channels, height, width = (shape[i] for i in ((0, 1, 2, 3) if axis == 1 else (0, 3, 1, 2)))
     size = (channels, height, width)
     pixels = np.stack([_standard(_standard(_leaves(size, rng)) + _TEXTURE * _pink(size, rng)) for _ in range(batch)])
-    if high is not None:
-        pixels = np.clip(_MIDDLE + _SPREAD * pixels, 0, 1) * high
+    if span is not None:
+        black, white = span
+        pixels = black + (white - black) * np.clip(_MIDDLE + _SPREAD * pixels, 0, 1)
     return pixels if axis == 1 else np.moveaxis(pixels, 1, 3)
 
 

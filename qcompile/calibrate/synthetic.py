@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import overload
+from contextlib import suppress
+from functools import lru_cache
+from typing import TypeVar, overload
 
 import numpy as np
 import onnx_ir as ir
@@ -12,10 +14,21 @@ from qcompile.calibrate.hypotheses import Hypothesis, OpenShapes
 from qcompile.calibrate.implied import Filled, Implied, State, Tokens, implied_values
 from qcompile.calibrate.picture_inputs import Picture
 from qcompile.calibrate.pictures import picture
+from qcompile.calibrate.returned import returned_states
+from qcompile.calibrate.sequence import carry
 from qcompile.calibrate.sources.spec import InputSpec, fits, shown
+from qcompile.calibrate.waveform_inputs import Waveform
+from qcompile.calibrate.waveforms import recording
 from qcompile.errors import CalibrationError, ModelError
 from qcompile.pipeline import Feed
 from qcompile.runtime import ONE_THREAD, Runtime, Session
+
+_Feeds = TypeVar("_Feeds", bound=Sequence[Feed])
+
+STEPS = 128
+"""Samples where states go from one to the next: ranges of states need time to build up."""
+_PIECES = 32
+"""How many of them one recording is cut into."""
 
 
 class SyntheticFeeds(Sequence[Feed]):
@@ -46,7 +59,28 @@ class SyntheticFeeds(Sequence[Feed]):
         number = range(self._count)[index]
         rng = np.random.default_rng([self._seed, number])
         shapes = self._shapes.shapes(self._hypothesis, number)
-        return {spec.name: _values(spec, self._implied[spec.name], shapes[spec.name], rng) for spec in self._specs}
+        return {
+            spec.name: self._sound(spec, shapes[spec.name], number)
+            if self._implied[spec.name] == Waveform()
+            else _values(spec, self._implied[spec.name], shapes[spec.name], rng)
+            for spec in self._specs
+        }
+
+    def _sound(self, spec: InputSpec, shape: tuple[int, ...], number: int) -> np.ndarray:
+        """The next piece of a recording where there are states, else a recording."""
+        pieces = _PIECES if State() in self._implied.values() else 1
+        which, piece = divmod(number, pieces)
+        whole = _recorded(shape[-1] * pieces, which, self._seed)
+        return np.broadcast_to(whole[piece * shape[-1] :][: shape[-1]], shape).astype(spec.dtype)
+
+    def of(self, count: int) -> SyntheticFeeds:
+        """The first so many samples."""
+        return SyntheticFeeds(self._specs, self._implied, self._shapes, self._hypothesis, count, self._seed)
+
+
+@lru_cache(maxsize=1)
+def _recorded(length: int, number: int, seed: int) -> np.ndarray:
+    return recording(length, number, np.random.default_rng([seed, number]))
 
 
 def synthetic_feeds(
@@ -60,7 +94,8 @@ def synthetic_feeds(
     """Seeded samples that the model runs on, each made when it is asked for.
 
     Values are those that the model's nodes imply (see `implied_values`): token ids below the rows of their table,
-    pictures with the spectrum of natural images, ones for masks, zeros for states; other floats come from N(0, 1).
+    pictures with the spectrum of natural images, sound with the course of speech, ones for masks; other floats come
+    from N(0, 1). States start at zero; those that come out again go from each sample to the next, over more samples.
     Sizes of open dimensions are guessed and proven by a run; samples of tokens differ in length where they may.
     `shapes` gives the shapes of inputs by name, and so the sizes of their symbols.
 
@@ -79,10 +114,26 @@ def synthetic_feeds(
         SyntheticFeeds(specs, implied, open_shapes, hypothesis, count, seed) for hypothesis in open_shapes.hypotheses()
     )
     advice = f"--input-shape {open_shapes.open}=... or data with --calib" if open_shapes.open else "data with --calib"
-    return first_runnable(candidates, Session(model, runtime), advice)
+    session = Session(model, runtime)
+    feeds = first_runnable(candidates, session, advice)
+    returned = returned_states(model, implied, session, feeds[0])
+    if not returned:
+        return feeds
+    found = [feeds]
+    if Waveform() in implied.values():
+        with suppress(CalibrationError):
+            while True:
+                found.append(first_runnable(candidates, session, advice))
+    carried = [carry(one.of(max(count, STEPS)), specs, returned, session) for one in found]
+    return min(carried, key=lambda one: _loudest_state(one, returned.values()))
 
 
-def first_runnable(candidates: Iterable[Sequence[Feed]], session: Session, advice: str) -> Sequence[Feed]:
+def _loudest_state(feeds: Sequence[Feed], states: Iterable[str]) -> float:
+    """How far states have come: they run away where pieces are longer or shorter than a network was trained on."""
+    return max(float(np.abs(feed[name]).max(initial=0)) for feed in feeds for name in states)
+
+
+def first_runnable(candidates: Iterable[_Feeds], session: Session, advice: str) -> _Feeds:
     """The first candidate whose first sample runs, and its second where that has other shapes.
 
     Raises CalibrationError with what was tried last, and why that failed, where none runs; `advice` is what to give.
@@ -122,8 +173,8 @@ def _values(spec: InputSpec, implied: Implied, shape: tuple[int, ...], rng: np.r
             return rng.integers(0, rows, shape).astype(spec.dtype)
         case Filled(number):
             return np.full(shape, number, spec.dtype)
-        case Picture(_, axis, high):
-            return picture(shape, axis, high, rng).astype(spec.dtype)
+        case Picture(_, axis, span):
+            return picture(shape, axis, span, rng).astype(spec.dtype)
         case State():
             return np.zeros(shape, spec.dtype)
     match spec.dtype.kind:

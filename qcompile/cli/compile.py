@@ -77,6 +77,7 @@ if TYPE_CHECKING:
 )
 @min_sqnr_option
 @metric_options
+@click.option("--no-cache", is_flag=True, help="Time everything anew, and keep nothing of it on disk.")
 @click.option("--save-plan", type=FILE, metavar="FILE", help="Write what was decided.")
 @click.option("--plan", "plan_file", type=FILE, metavar="FILE", help="Replay what was decided.")
 @json_option
@@ -107,6 +108,7 @@ def compile_(
     min_sqnr: float | None,
     metric: str | None,
     max_loss: float | None,
+    no_cache: bool,
     save_plan: Path | None,
     plan_file: Path | None,
     json_file: Path | None,
@@ -149,6 +151,7 @@ def compile_(
             format=format_,
             io_type=io_type,
             effort=effort,
+            cache=not no_cache,
             exclude=exclude,
             recipe=recipe,
             metric=metric,

@@ -27,8 +27,8 @@ def targets(name: str | None, json_file: Path | None) -> None:
     names = target_names()
     if name is None:
         found = [_facts(find_target(entry)) for entry in names]
-        rows = [(t["name"], ", ".join(t["formats"]), t["known"], t["description"]) for t in found]
-        show(listing(("target", "formats", "table", "what it is"), rows), {"targets": found}, json_file)
+        rows = [(t["name"], t["known"], ", ".join(t["exact_on"]), t["description"]) for t in found]
+        show(listing(("target", "table", "exact on", "what it is"), rows), {"targets": found}, json_file)
         return
     check_name("target", name, names)
     target = find_target(name)

@@ -8,13 +8,16 @@ from qcompile.decide.drafting import AUTOMATIC, Drafter, Method, Step, known_ran
 from qcompile.decide.estimate import cheaper_in_float
 from qcompile.decide.facts import computes_float, node_facts
 from qcompile.decide.fits import check_fits
+from qcompile.decide.memory import Memory, fingerprint
 from qcompile.decide.output_precision import precise_outputs
 from qcompile.decide.parameters import activation_scheme, make_plan
 from qcompile.decide.placement import Placement, Unit, place, unseen
 from qcompile.decide.recipe_rules import NO_OVERRIDES, Overrides, apply_recipe
 from qcompile.decide.relaxation import AIM_DB, WORTH_DB, relaxations
+from qcompile.decide.relaxation_by_share import relaxations_by_share
 from qcompile.decide.rounding import WeightRounder, weight_rounder
-from qcompile.decide.speed import SpeedSearch, Timed, kept_for_speed
+from qcompile.decide.speed import Clock, SpeedSearch, Timed, kept_for_speed
+from qcompile.decide.stopwatch import Stopwatch
 
 __all__ = [
     "AIM_DB",
@@ -23,12 +26,15 @@ __all__ = [
     "WORTH_DB",
     "AccuracySearch",
     "Choice",
+    "Clock",
     "Drafter",
+    "Memory",
     "Method",
     "Overrides",
     "Placement",
     "SpeedSearch",
     "Step",
+    "Stopwatch",
     "Timed",
     "Unit",
     "WeightRounder",
@@ -38,6 +44,7 @@ __all__ = [
     "cheaper_in_float",
     "check_fits",
     "computes_float",
+    "fingerprint",
     "kept_for_speed",
     "known_ranges",
     "make_plan",
@@ -46,6 +53,7 @@ __all__ = [
     "place",
     "precise_outputs",
     "relaxations",
+    "relaxations_by_share",
     "unseen",
     "weight_rounder",
 ]

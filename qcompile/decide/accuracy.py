@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from qcompile.decide.drafting import Drafter, Method, Step
 from qcompile.decide.placement import Placement
 from qcompile.decide.relaxation import AIM_DB, WORTH_DB, relaxations
-from qcompile.plan import Plan, Reason
+from qcompile.plan import Code, Plan, Reason
 
 GAIN_DB = 0.3
 """What a candidate must gain over a simpler one to be taken: below it, held-back samples tell noise."""
@@ -37,23 +37,36 @@ class AccuracySearch:
     place: Callable[[Mapping[str, Reason]], Placement]
     """Where integers go if these nodes stay float."""
     sqnr_db: Measure
+    repairs: Sequence[Step] = ()
+    """What costs no speed: each is tried on top of those that helped before it."""
+    roundings: Sequence[Step] = ()
+    """Repairs of the weights alone; they cost time, and are tried first where the weights' errors can be seen."""
 
-    def run(self, kept_float: Mapping[str, Reason], repairs: Sequence[Step] = ()) -> Choice:
-        """The best choice. `repairs` cost no speed: each is tried on top of those that helped before it.
+    def run(self, kept_float: Mapping[str, Reason]) -> Choice:
+        """The best choice with these nodes in float, and more of them where 8 bits are too few.
 
         What is float may change which repairs help, so they are tried again where nodes were given back.
         """
         placement = self.place(kept_float)
         plain = [Method(reading) for reading in self.drafter.readings]
         methods = [m for method in plain for m in (method, method.then(self.drafter.correct_bias))]
-        best = self._repaired(self._best(None, methods, placement, kept_float), repairs)
+        best = self._repaired(self._best(None, methods, placement, kept_float))
         relaxed = self._relaxed(best) if best.sqnr_db < AIM_DB else best
-        return best if relaxed is best else self._repaired(relaxed, repairs)
+        return best if relaxed is best else self._repaired(relaxed)
 
-    def _repaired(self, best: Choice, repairs: Sequence[Step]) -> Choice:
-        for repair in repairs:
+    def _repaired(self, best: Choice) -> Choice:
+        for repair in (*(self.roundings if self._weights_matter(best) else ()), *self.repairs):
             best = self._best(best, [best.method.then(repair)], best.placement, best.kept_float)
         return best
+
+    def _weights_matter(self, choice: Choice) -> bool:
+        """Whether exact weights would gain more than noise: what 8-bit weights do alone, activations being float."""
+        if not self.roundings or not choice.placement.units:
+            return bool(self.roundings)
+        every = {unit.node.name or "": Reason(Code.KEPT_FOR_ACCURACY) for unit in choice.placement.units}
+        plan = self.drafter.draft(self.place({**choice.kept_float, **every}), choice.method)
+        share = 10 ** ((choice.sqnr_db - self.sqnr_db(plan)) / 10)
+        return not share < 1 - 10 ** (-GAIN_DB / 10)
 
     def _relaxed(self, base: Choice) -> Choice:
         """The choice with its worst nodes in float, where that is worth their speed."""

@@ -11,6 +11,7 @@ import onnx_ir as ir
 
 from qcompile.calibrate import Observations
 from qcompile.decide.bias_correction import bias_shifts
+from qcompile.decide.margins import with_margins
 from qcompile.decide.parameters import activation_scheme, make_plan
 from qcompile.decide.placement import Placement
 from qcompile.decide.ranges import known_range
@@ -97,6 +98,8 @@ class Drafter:
             readings[MinMaxObserver.name] = {name: _extremes(observer) for name, observer in observers.items()}
         name = next(iter(observers.values())).name if observers else MinMaxObserver.name
         readings[name] = {value: _range(observer, value, scheme) for value, observer in observers.items()}
+        if self.notes.get("calibration") == "synthetic":
+            return {reading: with_margins(self.model, ranges) for reading, ranges in readings.items()}
         return readings
 
 

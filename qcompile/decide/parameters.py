@@ -9,6 +9,7 @@ import numpy as np
 from qcompile.decide.facts import node_facts, sum_bound
 from qcompile.decide.placement import Placement, Unit
 from qcompile.decide.recipe_ranges import check_symmetric, mirrored
+from qcompile.decide.saturation import unsaturated_params
 from qcompile.ir import constant
 from qcompile.passes.lower.integers import clamp_bounds
 from qcompile.plan import Form, Plan
@@ -50,7 +51,7 @@ def make_plan(placement: Placement, ranges: Mapping[str, Range], target: Target,
     plan = Plan(target=target.name, format=format_, nodes=dict(placement.nodes), substitutes=substitutes)
     plan.values = {value: by_group[group] for value, group in placement.groups.items()}
     for unit in placement.units:
-        plan.weights |= _constant_params(unit, plan, scheme, placement.overrides.per_tensor)
+        plan.weights |= _constant_params(unit, plan, target, placement.overrides.per_tensor)
     return plan
 
 
@@ -95,21 +96,21 @@ def _on_knees(placement: Placement, ranges: Mapping[str, Range], scheme: Scheme)
 
 
 def _constant_params(
-    unit: Unit, plan: Plan, scheme: Scheme, per_tensor: Collection[str]
+    unit: Unit, plan: Plan, target: Target, per_tensor: Collection[str]
 ) -> dict[tuple[str, int], QuantParams]:
     """Parameters of the constant inputs of a unit: its weights, or an operand that is a constant."""
     name = unit.node.name or ""
     if unit.entry.weights:
-        return {(name, index): _weight(unit, index, plan, name in per_tensor) for index in unit.entry.weights}
+        return {(name, index): _weight(unit, index, plan, target, name in per_tensor) for index in unit.entry.weights}
     found = {}
     for index, value in enumerate(unit.node.inputs):
         array = constant(value)
         if value in unit.activations and array is not None:
-            found[name, index] = params_from_range(float(array.min()), float(array.max()), scheme)
+            found[name, index] = params_from_range(float(array.min()), float(array.max()), activation_scheme(target))
     return found
 
 
-def _weight(unit: Unit, index: int, plan: Plan, per_tensor: bool) -> QuantParams:
+def _weight(unit: Unit, index: int, plan: Plan, target: Target, per_tensor: bool) -> QuantParams:
     """Parameters of a weight, per channel unless told otherwise, such that bias and products fit int32 together."""
     entry, node = unit.entry, unit.node
     weight = constant(node.inputs[index])
@@ -117,6 +118,8 @@ def _weight(unit: Unit, index: int, plan: Plan, per_tensor: bool) -> QuantParams
     is_whole = per_tensor and not entry.joins_floats  # kernels that quantize inside take a scale for each row
     axis = entry.weight_axis(node_facts(node)) if entry.weight_axis and not is_whole else None
     params = weight_params(weight, axis)
+    if target.saturates:
+        params = unsaturated_params(node, entry, weight, params)
     if unit.form is Form.DYNAMIC:
         return params
     bias = constant(node.inputs[entry.bias]) if entry.bias is not None and len(node.inputs) > entry.bias else None

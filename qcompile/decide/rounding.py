@@ -10,12 +10,14 @@ import numpy.typing as npt
 import onnx_ir as ir
 
 from qcompile.calibrate import LayerInput, Progress, second_moments
+from qcompile.decide.saturation import unsaturated_codes
 from qcompile.ir import attribute, constant, is_op, nodes
 from qcompile.passes.observe import InsertObservers
 from qcompile.pipeline import Context, Feed
 from qcompile.plan import Plan
 from qcompile.quant import Patches, QuantParams, Rounding, SecondMoment, pack_steps, round_weights
 from qcompile.runtime import ONE_THREAD, Runtime
+from qcompile.targets import OpEntry, find_target
 
 Rows = npt.NDArray[np.float64]
 
@@ -46,7 +48,7 @@ class WeightRounder:
     model: ir.Model
     moments: Mapping[str, SecondMoment]
     """Of what the weights are multiplied by, by node name, in the float model: errors of activations stay out of it."""
-    found: dict[tuple[str, QuantParams, Rounding], bytes] = field(default_factory=dict)
+    found: dict[tuple[str, QuantParams, Rounding, bool], bytes] = field(default_factory=dict)
 
     def rounded(self, plan: Plan, method: Rounding) -> Plan:
         """The plan with roundings for all weights that have moments, of layers on integers and of float ones alike.
@@ -54,15 +56,16 @@ class WeightRounder:
         Bias shifts of these layers are dropped: they were for other codes. Correcting the biases afterwards still pays,
         since their means are taken over all samples.
         """
-        roundings = dict(plan.roundings)
+        roundings, target = dict(plan.roundings), find_target(plan.target)
         for node in nodes(self.model):
             name = node.name or ""
             params, moment = plan.weights.get((name, WEIGHT)), self.moments.get(name)
             if params is None or moment is None or params.axis not in (None, _channel_axis(node)):
                 continue
-            key = (name, params, method)
+            bounded = target.table[node.op_type] if target.saturates and plan.is_integer(name) else None
+            key = (name, params, method, bounded is not None)
             if key not in self.found:
-                self.found[key] = _steps(node, params, moment, method)
+                self.found[key] = _steps(node, params, moment, method, bounded)
             roundings[name, WEIGHT] = self.found[key]
         if roundings == plan.roundings:
             return plan
@@ -124,10 +127,13 @@ def _rows(node: ir.Node, array: npt.NDArray[np.generic]) -> Rows:
     return by_channel.reshape(groups, by_channel.shape[0] // groups, -1).astype(np.float64)
 
 
-def _steps(node: ir.Node, params: QuantParams, moment: SecondMoment, method: Rounding) -> bytes:
+def _steps(
+    node: ir.Node, params: QuantParams, moment: SecondMoment, method: Rounding, bounded: OpEntry | None
+) -> bytes:
+    """The packed steps; with an entry for `bounded`, those of codes that stay below 16 bits in pairs."""
     weight = _weight(node)
     nearest = params.quantize(weight)
     exact = _rows(node, weight.astype(np.float64) / params.spread(params.scale, weight.ndim))
     codes = round_weights(exact, _rows(node, nearest), moment.mean, method)
-    is_by_channel = _channel_axis(node) == 0
-    return pack_steps(codes.reshape(weight.shape) if is_by_channel else codes[0].T, nearest)
+    rounded = codes.reshape(weight.shape) if _channel_axis(node) == 0 else codes[0].T
+    return pack_steps(unsaturated_codes(node, bounded, rounded, nearest) if bounded else rounded, nearest)

@@ -23,7 +23,7 @@ from qcompile.quant.params import QuantParams, params_from_range
 from qcompile.quant.patches import Patches
 from qcompile.quant.percentile import percentile_range
 from qcompile.quant.rounding import Rounding, pack_steps, round_weights, rounded_codes
-from qcompile.quant.saturation import kernel_rows, may_saturate, pair_sums, unsaturated_scale
+from qcompile.quant.saturation import may_saturate, unsaturated_scale
 from qcompile.quant.scheme import INT8_SYMMETRIC, UINT8, WEIGHT_INT8, Scheme
 from qcompile.quant.second_moment import SecondMoment
 from qcompile.quant.sub_pixel import SubPixel, sub_pixel
@@ -55,12 +55,10 @@ __all__ = [
     "fit_weight_scale",
     "hard_sigmoid_params",
     "input_sqnr_db",
-    "kernel_rows",
     "knee_steps",
     "may_saturate",
     "mse_range",
     "pack_steps",
-    "pair_sums",
     "params_from_range",
     "params_with_knee",
     "percentile_range",

@@ -13,7 +13,7 @@ from typing import Any
 from qcompile import __version__
 from qcompile.plan import Code, Reason
 from qcompile.report.budget import agreement_miss, loss_miss, sqnr_miss
-from qcompile.report.results import Compiled, Fidelity, Inspected, Measured, Node, Trace, Validated
+from qcompile.report.results import Compiled, Culprit, Fidelity, Inspected, Measured, Node, Trace, Validated
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,29 @@ class OutputFacts:
     cosine: float
     max_abs: float
     agreement: float | None
+
+
+@dataclass(frozen=True)
+class CulpritFacts:
+    """A quantization that costs much, and what making it exact takes; shares are 0..1.
+
+    It is that of `value`, which `node` makes; or, with `of_weights`, of the weights that `node` reads.
+    """
+
+    value: str
+    node: str
+    op_type: str
+    of_weights: bool
+    output: str
+    share: float
+    """Of the noise power at the output, if nothing else is quantized; more than 1 where errors cancel."""
+    tried: tuple[str, ...]
+    in_float: tuple[str, ...]
+    """Nodes that compute in float with the option."""
+    multiply_adds: float
+    slower: float | None
+    """None where nothing was timed."""
+    option: str
 
 
 @dataclass(frozen=True)
@@ -107,10 +130,14 @@ class CompileFacts:
     """The lowest output's; None where nothing was compared."""
     min_sqnr_db: float | None
     fidelity: tuple[OutputFacts, ...]
+    culprits: tuple[CulpritFacts, ...]
     metric: MetricFacts | None
     warnings: tuple[str, ...]
     requires: str
     exact_on: tuple[str, ...]
+    speed: float | None
+    """The float model's latency over the result's; None where nothing was timed."""
+    tuned_for: str
     passes: tuple[PassFacts, ...]
     next: str
 
@@ -192,10 +219,13 @@ def compile_facts(
         sqnr_db=fidelity[0].sqnr_db if fidelity else None,
         min_sqnr_db=min_sqnr,
         fidelity=fidelity,
+        culprits=tuple(map(_culprit, result.culprits)),
         metric=_metric(result.metric, max_loss),
         warnings=tuple(result.warnings),
         requires=result.requires,
         exact_on=tuple(result.exact_on),
+        speed=result.speed,
+        tuned_for=result.tuned_for,
         passes=_passes(result.trace),
         next=then,
     )
@@ -241,6 +271,22 @@ def budget_miss(facts: CompileFacts) -> str | None:
         loss_miss(metric, metric.max_loss_pct if metric is not None else None),
     )
     return "; ".join(filter(None, misses)) or None
+
+
+def _culprit(found: Culprit) -> CulpritFacts:
+    return CulpritFacts(
+        value=found.value,
+        node=found.node,
+        op_type=found.op_type,
+        of_weights=found.of_weights,
+        output=found.output,
+        share=found.share,
+        tried=tuple(found.tried),
+        in_float=tuple(found.in_float),
+        multiply_adds=found.multiply_adds,
+        slower=found.slower,
+        option=found.option,
+    )
 
 
 def _metric(measured: Measured | None, max_loss: float | None) -> MetricFacts | None:

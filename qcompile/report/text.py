@@ -12,6 +12,7 @@ from rich.text import Text
 
 from qcompile.report.data import (
     CompileFacts,
+    CulpritFacts,
     InspectFacts,
     MetricFacts,
     OpFacts,
@@ -23,7 +24,7 @@ from qcompile.report.data import (
 from qcompile.report.words import megabytes, number, one_line, short
 
 _LABEL = 10
-_OUTPUTS, _REASONS, _NODES, _WARNINGS, _OPS = 4, 4, 3, 3, 12
+_COMPARED, _PORTS, _REASONS, _NODES, _WARNINGS, _OPS = 3, 4, 4, 3, 3, 12
 """How much of each list is shown; the rest is counted, and whole in the JSON."""
 
 
@@ -35,7 +36,9 @@ def compiled(facts: CompileFacts) -> RenderableType:
         _whole(_headline(facts), "bold"),
         _line("size", _sizes(facts.size_before, facts.size_after)),
         *_fidelity(facts),
+        *_culprits(facts.culprits),
         *_metric(facts.metric),
+        _line("speed", _speed(facts)),
         *_reasons("float", facts.stayed_float),
         *_reasons("unasked", facts.quantized_unasked),
         *_ports(facts.quantized_io),
@@ -122,10 +125,29 @@ def _fidelity(facts: CompileFacts) -> list[RenderableType]:
     apart = facts.held_back < facts.samples
     held_back = f"on {facts.held_back} of {facts.samples} samples, held back from calibration"
     lines = [_line("fidelity", held_back if apart else f"on {_samples(facts.samples)}, the same that calibrated")]
-    lines += [_line("", _output(output)) for output in facts.fidelity[:_OUTPUTS]]
-    if len(facts.fidelity) > _OUTPUTS:
-        lines.append(_line("", f"and {len(facts.fidelity) - _OUTPUTS} more outputs, all nearer"))
+    lines += [_line("", _output(output)) for output in facts.fidelity[:_COMPARED]]
+    if len(facts.fidelity) > _COMPARED:
+        lines.append(_line("", f"and {len(facts.fidelity) - _COMPARED} more outputs, all nearer"))
     return lines
+
+
+def _culprits(culprits: Sequence[CulpritFacts]) -> list[RenderableType]:
+    lines = []
+    for number_, found in enumerate(culprits):
+        of = f"{found.op_type} {short(found.node)}" if found.node else f"input {short(found.value)}"
+        what = f"weights of {of}" if found.of_weights else f"what {of} makes" if found.node else of
+        share = f"{100 * found.share:.0f} % of the error at {short(found.output)}"
+        lines.append(_line("" if number_ else "error", f"{share}: {what} (tried: {one_line(', '.join(found.tried))})"))
+        price = f"{100 * found.multiply_adds:.1f} % of the multiply-adds in float"
+        price += "" if found.slower is None else f", about {100 * found.slower:.1f} % slower"
+        lines.append(_copyable("", f"exact with {found.option} ({price})"))
+    return lines
+
+
+def _speed(facts: CompileFacts) -> str:
+    if facts.speed is not None:
+        return f"{facts.speed:.2f}x float (measured here: {facts.tuned_for})"
+    return f"not timed ({facts.tuned_for})" if facts.tuned_for else "not timed"
 
 
 def _metric(metric: MetricFacts | None) -> list[RenderableType]:
@@ -184,13 +206,15 @@ def _verdict(facts: ValidateFacts) -> str:
     loss = facts.metric.max_loss_pct if facts.metric is not None else None
     wanted += [f"loss <= {loss:g} %"] if loss is not None else []
     met = f"met: {' and '.join(wanted)}; " if wanted else ""
-    return f"{met}{_worst(facts.sqnr_db)} over {_samples(facts.samples)}"
+    return f"{met}{_worst(facts.outputs)} over {_samples(facts.samples)}"
 
 
-def _worst(sqnr_db: float) -> str:
+def _worst(outputs: Sequence[OutputFacts]) -> str:
+    name, sqnr_db = outputs[0].name, outputs[0].sqnr_db
     if sqnr_db == math.inf:
         return "every output is exactly the same"
-    return f"the worst output is {'' if math.isnan(sqnr_db) else 'at '}{_decibels(sqnr_db)}"
+    which = f", {short(name, 40)}," if len(outputs) > 1 else ""
+    return f"the worst output{which} is {'' if math.isnan(sqnr_db) else 'at '}{_decibels(sqnr_db)}"
 
 
 def _state(facts: InspectFacts) -> str:
@@ -216,8 +240,8 @@ def _legend(ops: Sequence[OpFacts]) -> list[RenderableType]:
 
 
 def _some(label: str, values: Sequence[str]) -> list[RenderableType]:
-    lines = [_line("" if i else label, one_line(value)) for i, value in enumerate(values[:_OUTPUTS])]
-    return [*lines, _line("", f"and {len(values) - _OUTPUTS} more")] if len(values) > _OUTPUTS else [*lines]
+    lines = [_line("" if i else label, one_line(value)) for i, value in enumerate(values[:_PORTS])]
+    return [*lines, _line("", f"and {len(values) - _PORTS} more")] if len(values) > _PORTS else [*lines]
 
 
 def _line(label: str, text: str, style: str = "") -> RenderableType:

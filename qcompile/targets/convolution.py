@@ -16,6 +16,12 @@ SEGMENTED_CHANNELS = 12
 """With more channels than these, segments were measured to be slower than a float convolution."""
 
 
+def summed_first(facts: NodeFacts) -> int | None:
+    """Axis of the weights that the kernel sums over first; None for depthwise ones, which widen every byte."""
+    weight, groups = facts.shape(1) or (None, None), facts.attributes.get("group", 1)
+    return None if weight[1] == 1 and weight[0] == groups > 1 else 1
+
+
 def is_pointwise(facts: NodeFacts) -> bool:
     """Whether a Conv is a matrix product over the channels, which a kernel exists for that gives floats."""
     weight, given = facts.shape(1) or (), facts.attributes

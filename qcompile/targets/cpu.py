@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from qcompile.plan import Form
-from qcompile.targets.convolution import is_pointwise, segments
+from qcompile.targets.convolution import is_pointwise, segments, summed_first
 from qcompile.targets.prices import X86
 from qcompile.targets.table import NodeFacts, OpEntry, Role, Target
 from qcompile.targets.windows import averages_whole_windows, channels_are_known, cut_by_pads, spreads_square_blocks
@@ -111,6 +111,7 @@ TABLE = {
         weights=(1,),
         bias=2,
         weight_axis=lambda facts: 0,
+        inner_axis=summed_first,
         absorbs=_CLAMPS,
         gives_floats=is_pointwise,
         segments=segments,
@@ -121,6 +122,7 @@ TABLE = {
         weights=(1,),
         bias=2,
         weight_axis=lambda facts: 1,
+        inner_axis=lambda facts: 0,
         absorbs=_CLAMPS,
         fuses_qdq=False,
         needs=(
@@ -135,6 +137,7 @@ TABLE = {
         weights=(1,),
         bias=2,
         weight_axis=_gemm_axis,
+        inner_axis=lambda facts: 1 - _gemm_axis(facts),
         absorbs=_CLAMPS,
         needs=(
             (_is_plain_gemm, "alpha, beta or transA"),
@@ -147,6 +150,7 @@ TABLE = {
         forms=(*_BOTH, Form.DYNAMIC),
         weights=(1,),
         weight_axis=lambda facts: 1,
+        inner_axis=lambda facts: 0,
         absorbs=_CLAMPS,
         needs=((_weight_is_matrix, "weight is no matrix"),),
     ),
@@ -155,6 +159,7 @@ TABLE = {
         forms=(Form.DYNAMIC,),
         weights=(1, 2),
         weight_axis=lambda facts: 1,
+        inner_axis=lambda facts: 2,
         fuses_qdq=False,
         needs=(
             (_weights_have_directions, "weights are not of rank 3"),

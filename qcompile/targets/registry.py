@@ -5,13 +5,18 @@ from __future__ import annotations
 from importlib.metadata import entry_points
 
 from qcompile.errors import TargetError
+from qcompile.targets.arm64 import ARM64
 from qcompile.targets.cpu import CPU
 from qcompile.targets.table import Target
+from qcompile.targets.x86_64 import X86_64
+from qcompile.targets.x86_amx import X86_AMX
+from qcompile.targets.x86_avx2 import X86_AVX2
+from qcompile.targets.x86_vnni import X86_VNNI
 from qcompile.targets.xnnpack import XNNPACK
 
 ENTRY_POINT = "qcompile.targets"
 
-_BUILT_IN = {target.name: target for target in (CPU, XNNPACK)}
+_BUILT_IN = {target.name: target for target in (CPU, X86_64, X86_AVX2, X86_VNNI, X86_AMX, ARM64, XNNPACK)}
 
 
 def target_names() -> list[str]:

@@ -12,6 +12,9 @@ from qcompile.targets.prices import KernelPrices
 
 Shape = tuple[int | None, ...]
 
+WITHOUT_VNNI = "x86-64 without VNNI"
+"""The class of CPUs on which integers are exact only if the weights keep pairs of products below 16 bits."""
+
 
 @dataclass(frozen=True)
 class NodeFacts:
@@ -69,6 +72,8 @@ class OpEntry:
     """Index of the bias that joins the int32 sums; none where the kernel adds it in float."""
     weight_axis: Callable[[NodeFacts], int] | None = None
     """Channel axis of the weights for per-channel scales."""
+    inner_axis: Callable[[NodeFacts], int | None] | None = None
+    """Axis of the weights that the kernel sums over first; None: one that adds no pairs of byte products."""
     absorbs: tuple[str, ...] = ()
     """Activation functions behind the op that its requantization clamps for free."""
     knee: Callable[[NodeFacts], float] | None = None
@@ -107,9 +112,9 @@ class Target:
     substitutes: tuple[str, ...] = ()
     """Names of the lowering passes whose equivalents are cheaper here, or may be: what is timed has the last word."""
     saturates: bool = False
-    """Whether there are CPUs in it that add pairs of products at 16 bits, so that weights have to keep below them."""
+    """Whether some of its CPUs add pairs of byte products at 16 bits, so that weights have to keep below that."""
     exact_on: tuple[str, ...] = ()
-    """CPU classes on which the integer kernels are exact, whatever the weights; or, where it saturates, with its own."""
+    """CPU classes on which the integer kernels are exact."""
     providers: tuple[str, ...] = ("CPUExecutionProvider",)
     session_config: Mapping[str, str] = field(default_factory=dict)
 

@@ -21,7 +21,7 @@ def test_mean_and_variance_are_those_of_normalised_images() -> None:
 
 @pytest.mark.parametrize("high", [1.0, 255.0])
 def test_pixels_stay_in_their_range(high: float) -> None:
-    pixels = picture((1, 3, 64, 64), 1, high, rng())
+    pixels = picture((1, 3, 64, 64), 1, (0, high), rng())
     assert pixels.min() >= 0
     assert pixels.max() <= high
     assert 0.3 * high < pixels.mean() < 0.6 * high

@@ -32,7 +32,8 @@ def searched(model: Model, quality: Callable[[Plan], float], *repairs: Step) -> 
     built = model(TEXT)
     placement = place(built, CPU)
     values = np.random.default_rng(0).normal(size=1000).astype(np.float32)
-    wide: dict[str, Observer] = {name: AUTOMATIC().observe(np.append(values, 100 if name == "a" else 3)) for name in placement.observed}
+    largest = {name: 100 if name == "a" else 3 for name in placement.observed}
+    wide: dict[str, Observer] = {n: AUTOMATIC().observe(np.append(values, top)) for n, top in largest.items()}
     drafter = Drafter(built, known_ranges(built, placement), Observations(wide, {}), placement.groups, CPU, "qoperator")
     tried: list[Plan] = []
 
@@ -43,7 +44,7 @@ def searched(model: Model, quality: Callable[[Plan], float], *repairs: Step) -> 
     def placed(kept: Mapping[str, Reason]) -> Placement:
         return place(built, CPU, (), kept)
 
-    return AccuracySearch(drafter, placed, measured).run({}, repairs), tried
+    return AccuracySearch(drafter, placed, measured, repairs).run({}), tried
 
 
 def test_of_equals_the_simplest(model: Model) -> None:

@@ -31,6 +31,7 @@ def test_summary(compiled: Make, rendered: Render) -> None:
         "fidelity  on 16 of 128 samples, held back from calibration",
         "          boxes: SQNR 21.5 dB",
         "          logits: SQNR 38.2 dB, same largest entry 100.0 %",
+        "speed     2.18x float (measured here: a processor (avx512-vnni), 1 thread)",
         "float     2  no-integer-kernel  softmax_1, erf_2: the target has no integer kernel for this operator",
         "          1  excluded           head: an option or a rule excludes it; drop the option that names it",
         "runs on   onnxruntime >= 1.22, IR version 10; integers are exact on x86-64 with VNNI, arm64",
@@ -38,6 +39,36 @@ def test_summary(compiled: Make, rendered: Render) -> None:
         "file      out/m.int8.onnx",
         "next      qcompile validate m.onnx m.int8.onnx --data data/",
     ]
+
+
+def test_summary_names_what_costs_most_and_what_would_make_it_exact(
+    compiled: Make, make: Make, rendered: Render
+) -> None:
+    culprit = make("Culprit")
+    found = (
+        culprit(),
+        culprit("kernel", "conv_9", "Conv", True, share=1.2, tried=("one scale", "bias corrected"), slower=None),
+        culprit("image", "", "", share=0.06, option="--exclude '^conv_1$'"),
+    )
+    lines = rendered(compiled_text(facts_of(compiled(culprits=found))))
+    start = next(i for i, line in enumerate(lines) if line.startswith("error"))
+    assert lines[start : start + 6] == [
+        "error     34 % of the error at boxes: what Conv conv_3 makes (tried: range by min-max)",
+        "          exact with --exclude '^(conv_3|conv_4)$' (7.4 % of the multiply-adds in float, about 5.1 % slower)",
+        "          120 % of the error at boxes: weights of Conv conv_9 (tried: one scale, bias corrected)",
+        "          exact with --exclude '^(conv_3|conv_4)$' (7.4 % of the multiply-adds in float)",
+        "          6 % of the error at boxes: input image (tried: range by min-max)",
+        "          exact with --exclude '^conv_1$' (7.4 % of the multiply-adds in float, about 5.1 % slower)",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("tuned_for", "said"),
+    [("by the table of target board, measured", " (by the table of target board, measured)"), ("", "")],
+)
+def test_summary_says_why_there_is_no_speed(tuned_for: str, said: str, compiled: Make, rendered: Render) -> None:
+    result = compiled(speed=None, tuned_for=tuned_for)
+    assert f"speed     not timed{said}" in rendered(compiled_text(facts_of(result)))
 
 
 def test_summary_of_a_large_model_fits_one_screen(compiled: Make, make: Make, rendered: Render) -> None:
@@ -48,11 +79,12 @@ def test_summary_of_a_large_model_fits_one_screen(compiled: Make, make: Make, re
         for j in range(40)
     ]
     outputs = tuple(make("Fidelity")(f"output_{i}", 20.0 + i, agreement=0.9) for i in range(12))
-    result = compiled(operators=tuple(reasons), fidelity=outputs, warnings=("a warning " * 8,))
+    culprits = (make("Culprit")(),) * 3
+    result = compiled(operators=tuple(reasons), fidelity=outputs, warnings=("a warning " * 8,), culprits=culprits)
     lines = rendered(compiled_text(facts_of(result)))
-    assert len(lines) <= LINES
+    print("\n".join(lines)); assert len(lines) <= LINES
     assert max(map(len, lines)) <= COLUMNS
-    assert "and 8 more outputs, all nearer" in "\n".join(lines)
+    assert "and 9 more outputs, all nearer" in "\n".join(lines)
     assert any(line.split()[:2] == ["80", "others"] for line in lines)
 
 
@@ -147,7 +179,7 @@ def test_inspection_fits_one_screen(make: Make, rendered: Render) -> None:
     assert any(line.split() == ["Conv", "27", "27"] for line in lines)
     assert "and 23 more kinds of nodes" in lines
     assert lines[-1].startswith("excluded: an option or a rule excludes it")
-    assert len(lines) <= LINES
+    print("\n".join(lines)); assert len(lines) <= LINES
 
 
 def test_inspection_of_a_quantized_model(make: Make, rendered: Render) -> None:

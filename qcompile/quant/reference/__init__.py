@@ -1,7 +1,7 @@
 """Integer kernels in numpy, which those of onnxruntime equal bit by bit (Add and Mul: within one step).
 
-They describe machines whose byte products do not saturate at 16 bits: VNNI and AMX on x86-64, every arm64. `saturating_product`
-is what the others do.
+They describe machines whose byte products do not saturate at 16 bits: VNNI and AMX on x86-64, every arm64. What the
+others do is `saturating_product`.
 """
 
 from __future__ import annotations

@@ -1,0 +1,72 @@
+"""What the clock decided before, on disk: the same net on the same machine is not searched again.
+
+Kept are decisions and ratios of one run, never seconds, which drift by tens of percent within minutes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import onnx_ir as ir
+import platformdirs
+
+from qcompile.decide.accuracy import Choice
+from qcompile.decide.speed import MARGIN, SpeedSearch, Timed, kept_for_speed, with_substitutes
+from qcompile.errors import QCompileError
+from qcompile.ir import to_proto, without_weights, write_bytes
+from qcompile.runtime import Feed, Runtime, host, version
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Remembers speed searches in a folder: by default the user's cache folder, which honours XDG_CACHE_HOME."""
+
+    folder: Path
+
+    @classmethod
+    def default(cls) -> Memory:
+        """In the user's cache folder."""
+        return cls(platformdirs.user_cache_path("qcompile") / "speed")
+
+    def search(self, search: SpeedSearch, choice: Choice, key: str) -> Timed:
+        """What was found before, if it still holds on the clock; else the search, whose outcome is remembered."""
+        if (known := self._recall(key)) is not None:
+            best = search.redraft(choice, kept_for_speed(choice.placement, known["floats"]))
+            timed = search.or_floats(with_substitutes(best, known["substitutes"]), choice)
+            if timed.speed * MARGIN >= known["speed"] and search.is_no_less_accurate(timed.choice, choice):
+                return timed
+        timed = search.run(choice)
+        integers = {unit.node.name for unit in timed.choice.placement.units}
+        floats = [n for unit in choice.placement.units if (n := unit.node.name or "") not in integers]
+        outcome = {"floats": floats, "substitutes": timed.choice.plan.substitutes, "speed": timed.speed}
+        self._remember(key, outcome)
+        return timed
+
+    def _recall(self, key: str) -> dict[str, Any] | None:
+        try:
+            found = json.loads((self.folder / f"{key}.json").read_text(encoding="utf-8"))
+            names = [*found["floats"], *found["substitutes"]]
+            return found if found["speed"] > 0 and all(isinstance(name, str) for name in names) else None
+        except (OSError, ValueError, KeyError, TypeError):  # not there, or not ours: then it is searched again
+            return None
+
+    def _remember(self, key: str, outcome: Mapping[str, Any]) -> None:
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            write_bytes(self.folder / f"{key}.json", json.dumps(outcome).encode())
+        except (OSError, QCompileError):  # a cache that cannot be written is no reason to fail
+            return
+
+
+def fingerprint(model: ir.Model, choice: Choice, feed: Feed, runtime: Runtime) -> str:
+    """What a decision about speed depends on: structure, shapes, forms, threads, machine and runtime; no weights."""
+    forms = {name: str(decision.form) for name, decision in sorted(choice.plan.nodes.items())}
+    shapes = {name: (str(getattr(x, "dtype", "")), getattr(x, "shape", ())) for name, x in sorted(feed.items())}
+    depends = (forms, shapes, choice.plan.substitutes, choice.plan.segments, runtime.threads, str(host()), version())
+    structure: bytes = to_proto(without_weights(model)).SerializeToString(deterministic=True)
+    return hashlib.sha256(structure + json.dumps(depends, default=str).encode()).hexdigest()

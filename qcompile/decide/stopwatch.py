@@ -1,0 +1,55 @@
+"""The clock behind the search for speed: whole nets side by side, and the price of every unit in both forms."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import onnx_ir as ir
+
+from qcompile.decide.accuracy import Choice
+from qcompile.decide.prices import Prices, count_elements, priced
+from qcompile.pipeline import Trace
+from qcompile.plan import Plan
+from qcompile.runtime import Feed, Runs, Runtime, node_times, profile, speed_ratios
+
+
+@dataclass(frozen=True)
+class Stopwatch:
+    """Times what plans become on this host, on one feed."""
+
+    model: ir.Model
+    """The canonical float model that names in plans refer to."""
+    original: Runs
+    """The float model as it came: what nothing may be slower than."""
+    feed: Feed
+    runtime: Runtime
+    build: Callable[[Plan], tuple[ir.Model, Trace]]
+    """The model that a plan makes of the canonical one, and what its passes did."""
+    load: Callable[[ir.Model], Runs]
+    """A session of such a model that takes and gives what the float model does."""
+    built: dict[int, tuple[Plan, ir.Model, Trace]] = field(default_factory=dict)
+    """What was built already, by the identity of the plan."""
+
+    def speeds(self, choices: Sequence[Choice], rounds: int) -> list[float]:
+        """Latency of the float model over that of each choice, measured in turns."""
+        sessions = [self.load(self._built(choice.plan)[0]) for choice in choices]
+        return speed_ratios(self.original, sessions, self.feed, threads=self.runtime.threads, rounds=rounds)
+
+    def prices(self, choice: Choice) -> Prices:
+        """What its units cost in both forms, by profiles of the whole net in both."""
+        floating = node_times(self.model, self.feed, runtime=self.runtime)
+        integer = node_times(self._built(choice.plan)[0], self.feed, runtime=self.runtime)
+        elements = count_elements(self.model, self.feed, profile(self.model, self.feed, runtime=self.runtime))
+        return priced(self.model, choice.placement, integer, floating, elements)
+
+    def used(self, plan: Plan) -> tuple[str, ...]:
+        """The substitutes of a plan that find something to do."""
+        _, trace = self._built(plan)
+        changed = {step.name for step in trace.steps if step.result.changes}
+        return tuple(name for name in plan.substitutes if name in changed)
+
+    def _built(self, plan: Plan) -> tuple[ir.Model, Trace]:
+        if id(plan) not in self.built:
+            self.built[id(plan)] = (plan, *self.build(plan))
+        return self.built[id(plan)][1:]

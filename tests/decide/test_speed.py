@@ -1,0 +1,151 @@
+"""The search for speed, by a clock that says what the test wants."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import onnx_ir as ir
+import pytest
+
+from qcompile.decide import Choice, Memory, Method, SpeedSearch, place
+from qcompile.decide.cut import Edges, Task
+from qcompile.decide.prices import Prices
+from qcompile.plan import Code, Plan, Reason
+from qcompile.targets import find_target
+
+Model = Callable[..., ir.Model]
+
+CPU = find_target("cpu")
+TEXT = """g (float[1, 4, 8, 8] x) => (float[1, 4, 8, 8] y) {
+    [conv1] a = Conv(x, kernel) [conv2] b = Conv(a, kernel) [conv3] c = Conv(b, kernel) y = Elu(c)
+}"""
+CONVS = {"conv1", "conv2", "conv3"}
+SUBSTITUTES = ("fold", "pad")
+
+
+@dataclass
+class SaidClock:
+    """A clock that says how fast a plan is, by the convolutions it computes on integers and its substitutes."""
+
+    speed: Callable[[set[str], tuple[str, ...]], float]
+    slow_on_integers: Collection[str] = ()
+    asked: list[int] = field(default_factory=list)
+
+    def speeds(self, choices: Sequence[Choice], rounds: int) -> list[float]:
+        self.asked.append(len(choices))
+        return [self.speed({n for n in CONVS if c.plan.is_integer(n)}, c.plan.substitutes) for c in choices]
+
+    def prices(self, choice: Choice) -> Prices:
+        values = {"conv1": ("x", "a"), "conv2": ("a", "b"), "conv3": ("b", "c")}
+        tasks = [
+            Task(name, 100.0 if name in self.slow_on_integers else 10.0, 50.0, (reads,), (makes,))
+            for name, (reads, makes) in values.items()
+        ]
+        return Prices(tuple(tasks), Edges(dict.fromkeys("xabc", 1.0), dict.fromkeys("xabc", 1.0)), frozenset("c"))
+
+    def used(self, plan: Plan) -> tuple[str, ...]:
+        return tuple(name for name in plan.substitutes if name in SUBSTITUTES)
+
+
+def chosen(model: Model) -> Choice:
+    """All three convolutions on integers, with substitutes of which one finds nothing to do."""
+    placement = place(model(TEXT), CPU)
+    plan = Plan("cpu", nodes=placement.nodes, substitutes=(*SUBSTITUTES, "idle"))
+    return Choice(placement, Method("min-max"), plan, 30.0, {})
+
+
+def search(model: Model, clock: SaidClock, sqnr_db: float = 30.0, thorough: bool = False) -> SpeedSearch:
+    built = model(TEXT)
+
+    def redraft(choice: Choice, kept: Mapping[str, Reason]) -> Choice:
+        all_kept = {**choice.kept_float, **kept}
+        placement = place(built, CPU, (), all_kept)
+        plan = replace(choice.plan, nodes=placement.nodes)
+        return replace(choice, placement=placement, plan=plan, kept_float=all_kept)
+
+    return SpeedSearch(clock, redraft, lambda plan: sqnr_db, thorough)
+
+
+def integers(choice: Choice) -> set[str]:
+    return {name for name in CONVS if choice.plan.is_integer(name)}
+
+
+def test_all_integers_where_that_is_fastest(model: Model) -> None:
+    timed = search(model, SaidClock(lambda convs, used: 1.0 + len(convs))).run(chosen(model))
+    assert (integers(timed.choice), timed.speed) == (CONVS, 4.0)
+    assert timed.choice.plan.substitutes == SUBSTITUTES  # `idle` found nothing to do
+
+
+def test_the_cut_is_taken_where_the_clock_agrees(model: Model) -> None:
+    clock = SaidClock(lambda convs, used: 3.0 if convs == {"conv1", "conv3"} else 2.0 if convs else 1.0, {"conv2"})
+    timed = search(model, clock).run(chosen(model))
+    assert (integers(timed.choice), timed.speed) == ({"conv1", "conv3"}, 3.0)
+    assert timed.choice.plan.nodes["conv2"].reason == Reason(Code.KEPT_FOR_SPEED)
+
+
+def test_the_clock_overrules_the_prices(model: Model) -> None:
+    clock = SaidClock(lambda convs, used: 2.0 if convs == CONVS else 1.0, {"conv2"})
+    assert integers(search(model, clock).run(chosen(model)).choice) == CONVS
+
+
+def test_within_noise_the_simpler_one(model: Model) -> None:
+    clock = SaidClock(lambda convs, used: 2.01 if convs == {"conv1", "conv3"} else 2.0 if convs else 1.0, {"conv2"})
+    assert integers(search(model, clock).run(chosen(model)).choice) == CONVS
+
+
+def test_a_cut_that_costs_accuracy_is_passed_over(model: Model) -> None:
+    clock = SaidClock(lambda convs, used: 3.0 if convs == {"conv1", "conv3"} else 2.0 if convs else 1.0, {"conv2"})
+    assert integers(search(model, clock, sqnr_db=20.0).run(chosen(model)).choice) == CONVS
+
+
+@pytest.mark.parametrize(("on_integers", "in_float"), [(0.9, 1.0), (1.0, 1.2), (1.21, 1.2)])
+def test_never_slower_than_float_and_no_integers_that_do_not_pay(
+    on_integers: float, in_float: float, model: Model
+) -> None:
+    clock = SaidClock(lambda convs, used: on_integers if convs else in_float)
+    timed = search(model, clock).run(chosen(model))
+    assert (integers(timed.choice), timed.speed) == (set(), in_float)
+    reason = timed.choice.plan.nodes["conv1"].reason
+    assert reason is not None and f"{on_integers:.2f} times as fast" in reason.detail
+
+
+def test_substitutes_that_do_not_pay_are_dropped(model: Model) -> None:
+    clock = SaidClock(lambda convs, used: (2.0 if convs else 1.0) - 0.1 * len(used))
+    assert search(model, clock).run(chosen(model)).choice.plan.substitutes == ()
+
+
+def test_one_alone_is_dropped_where_much_is_spent(model: Model) -> None:
+    clock = SaidClock(lambda convs, used: (2.0 if convs else 1.0) + 0.1 * ("fold" in used) - 0.1 * ("pad" in used))
+    assert search(model, clock, thorough=True).run(chosen(model)).choice.plan.substitutes == ("fold",)
+
+
+def test_what_was_found_is_remembered(model: Model, tmp_path: Path) -> None:
+    clock = SaidClock(lambda convs, used: 3.0 if convs == {"conv1", "conv3"} else 2.0 if convs else 1.0, {"conv2"})
+    first = Memory(tmp_path).search(search(model, clock), chosen(model), "key")
+    clock.asked.clear()
+    again = Memory(tmp_path).search(search(model, clock), chosen(model), "key")
+    assert (integers(again.choice), again.speed) == (integers(first.choice), first.speed)
+    assert again.choice.plan.substitutes == first.choice.plan.substitutes
+    assert clock.asked == [2]  # only against the float model, and all in float
+
+
+def test_what_no_longer_holds_is_searched_again(model: Model, tmp_path: Path) -> None:
+    Memory(tmp_path).search(search(model, SaidClock(lambda convs, used: 1.0 + len(convs))), chosen(model), "key")
+    slower = SaidClock(lambda convs, used: 2.0 if convs == {"conv1", "conv3"} else 1.0, {"conv2"})
+    timed = Memory(tmp_path).search(search(model, slower), chosen(model), "key")
+    assert integers(timed.choice) == {"conv1", "conv3"}
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"floats": 5, "substitutes": [], "speed": 2}', b"\xff"])
+def test_a_broken_memory_is_none(content: bytes, model: Model, tmp_path: Path) -> None:
+    (tmp_path / "key.json").write_bytes(content)
+    clock = SaidClock(lambda convs, used: 1.0 + len(convs))
+    assert Memory(tmp_path).search(search(model, clock), chosen(model), "key").speed == 4.0
+
+
+def test_a_folder_that_cannot_be_written_is_no_reason_to_fail(model: Model, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    clock = SaidClock(lambda convs, used: 1.0 + len(convs))
+    assert Memory(tmp_path / "file").search(search(model, clock), chosen(model), "key").speed == 4.0
