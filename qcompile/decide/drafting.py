@@ -15,12 +15,13 @@ from qcompile.decide.margins import with_margins
 from qcompile.decide.parameters import activation_scheme, make_plan
 from qcompile.decide.placement import Placement
 from qcompile.decide.ranges import known_range
+from qcompile.decide.readers import reader_functions
 from qcompile.decide.recipe_ranges import observed_ranges
 from qcompile.decide.storage import stored_weights
 from qcompile.errors import CalibrationError
 from qcompile.ir import nodes
 from qcompile.plan import Plan
-from qcompile.quant import MinMaxObserver, MseObserver, Observer, Scheme
+from qcompile.quant import Histogram, MinMaxObserver, MseObserver, Observer, Scheme, mse_range
 from qcompile.targets import Target
 
 Range = tuple[float, float]
@@ -34,6 +35,8 @@ class AutomaticObserver(MseObserver):
 
 
 AUTOMATIC = AutomaticObserver
+
+BY_READER = "reader-mse"
 
 
 @dataclass(frozen=True)
@@ -119,6 +122,10 @@ def _range(observer: Observer, value: str, scheme: Scheme) -> Range:
 
 
 def _extremes(observer: Observer) -> Range:
-    assert isinstance(observer, AutomaticObserver)
-    histogram = observer.histogram
+    histogram = _histogram(observer)
     return (min(histogram.low, 0.0), max(histogram.high, 0.0)) if histogram.total else (0.0, 0.0)
+
+
+def _histogram(observer: Observer) -> Histogram:
+    assert isinstance(observer, AutomaticObserver)
+    return observer.histogram

@@ -8,7 +8,7 @@ from qcompile.quant.entropy import entropy_range
 from qcompile.quant.fidelity import Comparison, OutputFidelity
 from qcompile.quant.histogram import Histogram
 from qcompile.quant.knee import hard_sigmoid_params, knee_steps, params_with_knee
-from qcompile.quant.mse import mse_range
+from qcompile.quant.mse import Function, mse_range
 from qcompile.quant.noise import input_sqnr_db
 from qcompile.quant.observers import (
     OBSERVERS,
@@ -38,6 +38,7 @@ __all__ = [
     "ChannelMean",
     "Comparison",
     "EntropyObserver",
+    "Function",
     "Histogram",
     "HistogramObserver",
     "MinMaxObserver",

@@ -24,7 +24,7 @@ from qcompile.report.data import (
 from qcompile.report.words import megabytes, number, one_line, short
 
 _LABEL = 10
-_COMPARED, _PORTS, _REASONS, _NODES, _WARNINGS, _OPS = 3, 4, 4, 3, 3, 12
+_COMPARED, _PORTS, _REASONS, _NODES, _WARNINGS, _OPS = 2, 4, 3, 2, 3, 12
 """How much of each list is shown; the rest is counted, and whole in the JSON."""
 
 

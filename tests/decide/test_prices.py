@@ -17,7 +17,7 @@ Model = Callable[..., ir.Model]
 
 CPU = find_target("cpu")
 TEXT = """g (float[1, 4, 8, 8] x) => (float[1, 4, 8, 8] y) {
-    [conv1] a = Conv(x, kernel) [relu] r = Relu(a) [conv2] b = Conv(r, kernel) [sum] s = Add(b, x)
+    [conv1] a = Conv(x, kernel) [relu] r = Relu(a) [conv2] b = Conv(r, kernel) [sum] s = Add(b, r)
     [conv3] c = Conv(s, kernel) y = Elu(c)
 }"""
 
@@ -36,7 +36,7 @@ def test_a_unit_reads_and_makes_what_crosses_its_border(model: Model) -> None:
     prices = priced(built, place(built, CPU), {}, {}, {"x": 256})
     by_name = {task.name: (task.reads, task.makes) for task in prices.tasks}
     assert by_name["conv1"] == (("x",), ("r",))  # the clamp is the unit's own
-    assert by_name["sum"] == (("b", "x"), ("s",))
+    assert by_name["sum"] == (("b", "r"), ("s",))
     assert prices.read_as_floats == {"c"}
     assert prices.edges.quantize["x"] == CONVERSION_US + 256 * QUANTIZE_NS / 1000
 
