@@ -48,6 +48,7 @@ DEFAULT_ORDER: tuple[tuple[str, str], ...] = (
     ("canonicalize", "qcompile.passes.canonicalize.split_skip_norm.SplitSkipNorm"),
     ("canonicalize", "qcompile.passes.canonicalize.share_common.ShareCommon"),
     ("observe", "qcompile.passes.observe.insert_observers.InsertObservers"),
+    ("repair", "qcompile.passes.repair.migrate_scales.MigrateScales"),
     ("repair", "qcompile.passes.repair.round_weights.RoundWeights"),
     ("repair", "qcompile.passes.repair.correct_bias.CorrectBias"),
     ("quantize", "qcompile.passes.quantize.insert_qdq.InsertQDQ"),

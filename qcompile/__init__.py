@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from qcompile.api import (
+        BenchReport,
         CompileResult,
         Inspection,
         NodeReport,
         ValidationReport,
+        bench,
         compile,
         inspect,
         speed_ratio,
@@ -39,8 +41,8 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "qcompile.api": (
-        "CompileResult", "Inspection", "NodeReport", "ValidationReport", "compile", "inspect", "speed_ratio",
-        "validate",
+        "BenchReport", "CompileResult", "Inspection", "NodeReport", "ValidationReport", "bench", "compile", "inspect",
+        "speed_ratio", "validate",
     ),
     "qcompile.errors": (
         "BudgetMissed", "CalibrationError", "ModelError", "OutputError", "PlanError", "QCompileError", "RecipeError",
@@ -52,6 +54,7 @@ _HOMES = {
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "BenchReport",
     "BudgetMissed",
     "CalibrationError",
     "CompileResult",
@@ -71,6 +74,7 @@ __all__ = [
     "RulePass",
     "TargetError",
     "ValidationReport",
+    "bench",
     "compile",
     "inspect",
     "speed_ratio",

@@ -58,7 +58,7 @@ class Linear:
         the old ones are not touched. A MatMul of rank 2 that is shifted becomes a Gemm.
         """
         with np.errstate(over="ignore", invalid="ignore"):
-            weight = None if scale is None else self.weight * self._along_weight(scale)
+            weight = None if scale is None else self.weight * self.along_outputs(scale)
             bias = self.bias * (1 if scale is None else scale) + (0 if shift is None else shift)
         return self._write(weight, bias, shift is not None, names)
 
@@ -80,10 +80,10 @@ class Linear:
         bias, weight = self.bias, None
         with np.errstate(over="ignore", invalid="ignore"):
             if shift is not None and shifts:
-                response = (self.weight * self._along_input(shift)).sum(axis=self._summed_axes)
+                response = (self.weight * self.along_inputs(shift)).sum(axis=self._summed_axes)
                 bias = bias + attribute(node, "alpha", 1.0) * response
             if scale is not None:
-                weight = self.weight * self._along_input(scale)
+                weight = self.weight * self.along_inputs(scale)
         return self._write(weight, bias, shifts, names)
 
     def _write(self, weight: np.ndarray | None, bias: np.ndarray, adds_bias: bool, names: Names) -> Outcome:
@@ -105,8 +105,8 @@ class Linear:
             node.op_type = "Gemm" if node.op_type == "MatMul" else node.op_type
         return True
 
-    def _along_weight(self, scale: np.ndarray) -> np.ndarray:
-        """The scale in a form that broadcasts onto the weight."""
+    def along_outputs(self, scale: np.ndarray) -> np.ndarray:
+        """One number per output channel, in a form that broadcasts onto the weight."""
         spatial = (1,) * (self.weight.ndim - 2)
         match self.node.op_type:
             case "Conv":
@@ -119,7 +119,7 @@ class Linear:
                 return scale.reshape(-1, 1)
         return scale
 
-    def _along_input(self, per_channel: np.ndarray) -> np.ndarray:
+    def along_inputs(self, per_channel: np.ndarray) -> np.ndarray:
         """One number per input channel, in a form that broadcasts onto the weight."""
         spatial = (1,) * (self.weight.ndim - 2)
         match self.node.op_type:

@@ -18,6 +18,7 @@ from qcompile.api.request import Request, as_patterns, check_numbers, check_one_
 from qcompile.api.results import CompileResult
 from qcompile.api.runnable import runnable_form
 from qcompile.api.source import OpenedSource, open_source
+from qcompile.api.whereabouts import TUNED_FOR, where_it_runs
 from qcompile.calibrate import Progress, carry, input_specs, open_feeds, split_feeds, stateless_specs, synthetic_feeds
 from qcompile.errors import TargetError
 from qcompile.ir import Source, has_external_data, lowest_runtime, quantized_form, saved_size, weight_bytes
@@ -26,7 +27,16 @@ from qcompile.plan import Code, Plan, Recipe, load_recipe, sha256
 from qcompile.quant import OutputFidelity
 from qcompile.runtime import Runtime, Session, run_as_written
 from qcompile.targets import find_target
-from qcompile.verify import FloatFaced, MetricFunction, Reference, check_finite, check_steps, find_metric, surprises
+from qcompile.verify import (
+    FloatFaced,
+    MetricFunction,
+    Reference,
+    check_finite,
+    check_steps,
+    exact_classes,
+    find_metric,
+    surprises,
+)
 
 SYNTHETIC_SAMPLES = 8
 
@@ -226,11 +236,13 @@ class _Compilation:
         fidelity = self._fidelity(self.model)
         check_finite(fidelity)
         surprising = surprises(self.model, plan, target, runtime)
+        exact, requires = exact_classes(self.model, target), lowest_runtime(self.model)
         self.model.metadata_props.update(
             {
                 "qcompile.version": __version__,
                 "qcompile.plan.sha256": sha256(plan),
                 "qcompile.calibration": plan.notes.get("calibration", self.request.calibration),
+                **where_it_runs(plan, requires, exact),
             }
         )
         external = has_external_data(self.source.model)
@@ -247,8 +259,9 @@ class _Compilation:
             size_before=self.source.size,
             size_after=saved_size(self.model, external=external),
             external_data=external,
-            requires=lowest_runtime(self.model),
-            exact_on=target.exact_on,
+            requires=requires,
+            exact_on=exact,
+            tuned_for=plan.notes.get(TUNED_FOR, ""),
             speed=speed,
         )
 

@@ -9,6 +9,7 @@ from functools import cached_property
 import onnx_ir as ir
 
 from qcompile.api.request import Request
+from qcompile.api.whereabouts import TUNED_FOR, tuned_for
 from qcompile.calibrate import Observations, Progress, find_observer, observe
 from qcompile.decide import (
     AUTOMATIC,
@@ -19,6 +20,7 @@ from qcompile.decide import (
     Memory,
     Overrides,
     Placement,
+    ScaleLink,
     SpeedSearch,
     Step,
     Stopwatch,
@@ -33,8 +35,12 @@ from qcompile.decide import (
     mean_axes,
     place,
     precise_outputs,
+    range_axes,
+    scale_links,
+    scale_migrations,
     unseen,
     weight_rounder,
+    without_costly_storage,
 )
 from qcompile.errors import RecipeError
 from qcompile.ir import nodes
@@ -92,11 +98,22 @@ class Planner:
         )
         missing |= self._cheaper_in_float(self._place(missing))
         roundings = self._roundings(drafter) if request.effort != "fast" else []
-        choice = AccuracySearch(drafter, self._place, self.sqnr_db, [precise_outputs], roundings).run(missing)
+        migrations = scale_migrations(drafter, self._links)
+        search = AccuracySearch(drafter, self._place, self.sqnr_db, [precise_outputs], roundings, migrations)
+        choice = search.run(missing)
         if not request.may_time() or not choice.placement.units:
-            return choice.plan, None
-        timed = self._fastest(choice, drafter)
-        return timed.choice.plan, timed.speed
+            return self._noted(self._well_stored(choice.plan), timed=False), None
+        found = self._fastest(choice, drafter)
+        return self._noted(self._well_stored(found.choice.plan), timed=True), found.speed
+
+    def _well_stored(self, plan: Plan) -> Plan:
+        """The plan with those weights in float32 that 8 bits would spoil."""
+        return plan if self.request.effort == "fast" else without_costly_storage(self.model, plan, self.sqnr_db)
+
+    def _noted(self, plan: Plan, *, timed: bool) -> Plan:
+        """The plan with what its choice of forms rests on."""
+        kind = tuned_for(self.request, timed=timed)
+        return replace(plan, notes={**plan.notes, TUNED_FOR: kind}) if kind else plan
 
     def _roundings(self, drafter: Drafter) -> list[Step]:
         """Better codes for the weights, without and with corrected biases, in the order in which they are tried."""
@@ -112,6 +129,11 @@ class Planner:
             return [alone, with_bias]
 
         return [*rounded(Rounding.DESCENT), *rounded(Rounding.GPTQ)]
+
+    @cached_property
+    def _links(self) -> list[ScaleLink]:
+        """Where scales of channels can move, if that may be tried."""
+        return scale_links(self.model) if self.request.effort != "fast" else []
 
     @cached_property
     def _rounder(self) -> WeightRounder:
@@ -170,8 +192,9 @@ class Planner:
     def _observed(self, placement: Placement, known: Collection[str]) -> Observations:
         request = self.request
         names = [name for name in placement.observed if name not in known]
-        axes = mean_axes(placement)
-        context = replace(self.context, observed=list(dict.fromkeys([*names, *axes])))
+        axes, channels = mean_axes(placement), range_axes(placement, self._links)
+        context = replace(self.context, observed=list(dict.fromkeys([*names, *axes, *channels])))
         shown, _ = request.pipeline.stage("observe").run(self.model.clone(), context)
         observer = find_observer(request.observer) if request.observer else AUTOMATIC
-        return observe(shown, names, self.feeds, observer, axes, runtime=request.runtime, progress=self.progress)
+        runtime, progress = request.runtime, self.progress
+        return observe(shown, names, self.feeds, observer, axes, channels, runtime=runtime, progress=progress)

@@ -90,6 +90,15 @@ def check_numbers(max_samples: int | None, seed: int, threads: int) -> None:
     _check_at_least(1, "threads", threads, TargetError)
 
 
+def check_counts(**counts: Sequence[int]) -> None:
+    """Raises TargetError where one of several numbers, by the name of the argument, is no count, or there is none."""
+    for what, numbers in counts.items():
+        if not isinstance(numbers, Sequence) or not numbers:
+            raise TargetError(f"{what} is {numbers!r} (no list of counts); give such as [1, 2]")
+        for number in numbers:
+            _check_at_least(1, what, number, TargetError)
+
+
 def _check_at_least(lowest: int, what: str, number: Any, error: type[QCompileError]) -> None:
     if not isinstance(number, Integral) or int(number) < lowest:
         raise error(f"{what} is {number!r} (it counts); give a whole number from {lowest} on")

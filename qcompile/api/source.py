@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import onnx
 import onnx_ir as ir
 
+from qcompile.errors import ModelError
 from qcompile.ir import Source, graphs, load_model, to_proto
 
 
@@ -33,6 +35,19 @@ def open_source(source: Source) -> OpenedSource:
         return OpenedSource(model, str(source), path, path.stat().st_size + _external_size(model))
     proto = source if isinstance(source, onnx.ModelProto) else to_proto(model)
     return OpenedSource(model, "the model", None, proto.ByteSize())
+
+
+def check_one_interface(one: OpenedSource, other: OpenedSource) -> None:
+    """Raises ModelError if the names of inputs or outputs differ."""
+    left, right = one.model.graph, other.model.graph
+    for what, a, b in (("inputs", left.inputs, right.inputs), ("outputs", left.outputs, right.outputs)):
+        if [v.name for v in a] != [v.name for v in b]:
+            held = f"{one.name} ({_listed(a)}) and {other.name} ({_listed(b)})"
+            raise ModelError(f"{what} differ between {held}; they are not forms of one model")
+
+
+def _listed(values: Sequence[ir.Value]) -> str:
+    return ", ".join(repr(value.name) for value in values) or "none"
 
 
 def _external_size(model: ir.Model) -> int:

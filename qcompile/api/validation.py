@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import onnx_ir as ir
-
-from qcompile.api.source import open_source
+from qcompile.api.source import check_one_interface, open_source
 from qcompile.calibrate import input_specs, open_feeds
-from qcompile.errors import ModelError
 from qcompile.ir import Source
 from qcompile.quant import OutputFidelity
 from qcompile.runtime import Runtime, Session
@@ -60,19 +56,9 @@ def validate(
     wanted = find_metric(metric) if metric is not None else None
     sources = open_source(reference), open_source(candidate)
     left, right = (source.model for source in sources)
-    for what, a, b in (
-        ("inputs", left.graph.inputs, right.graph.inputs),
-        ("outputs", left.graph.outputs, right.graph.outputs),
-    ):
-        if [v.name for v in a] != [v.name for v in b]:
-            held = (f"{source.name} ({_listed(values)})" for source, values in zip(sources, (a, b), strict=True))
-            raise ModelError(f"{what} differ between {' and '.join(held)}; they are not forms of one model")
+    check_one_interface(*sources)
     feeds = open_feeds(data, input_specs(left), preprocess=preprocess, max_samples=max_samples)
     runtime = Runtime(threads, custom_op_library)
     one, other = (FloatFaced(Session(model, runtime), model.metadata_props) for model in (left, right))
     outputs = compare(one, other, feeds)
     return ValidationReport(outputs, len(feeds), wanted.compare(one, other) if wanted else None)
-
-
-def _listed(values: Sequence[ir.Value]) -> str:
-    return ", ".join(repr(value.name) for value in values) or "none"

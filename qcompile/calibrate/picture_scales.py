@@ -68,7 +68,7 @@ def _from_bias(seen: _Affine, bias: np.ndarray, span: Span) -> float:
 
 
 def _from_recorded(seen: _Affine, bias: np.ndarray, mean: np.ndarray, variance: np.ndarray, span: Span) -> float:
-    """How far mean and deviation are from those recorded, in units of the recorded deviation; of the typical channel."""
+    """How far mean and deviation are from those recorded, in recorded deviations; of the typical channel."""
     used = (variance > 0) & (seen.deviation > 0)
     if not used.any():
         return np.inf

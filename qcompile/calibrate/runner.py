@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import onnx_ir as ir
@@ -11,7 +11,7 @@ import onnx_ir as ir
 from qcompile.calibrate.split import FeedSubset
 from qcompile.errors import CalibrationError
 from qcompile.pipeline import EXTREMES, OBSERVED, Feed
-from qcompile.quant import ChannelMean, Observer
+from qcompile.quant import ChannelMean, ChannelRange, Observer
 from qcompile.runtime import ONE_THREAD, Runtime, Session
 
 SAMPLE = 1 << 15
@@ -28,6 +28,8 @@ class Observations:
 
     observers: dict[str, Observer]
     means: dict[str, ChannelMean]
+    ranges: dict[str, ChannelRange] = field(default_factory=dict)
+    """By channel; only of values that had elements."""
 
     @property
     def seen(self) -> set[str]:
@@ -41,14 +43,15 @@ def observe(
     feeds: Collection[Feed],
     observer: type[Observer],
     mean_axes: Mapping[str, int] | None = None,
+    range_axes: Mapping[str, int] | None = None,
     *,
     runtime: Runtime = ONE_THREAD,
     progress: Progress | None = None,
 ) -> Observations:
     """Run every feed through `model` (with its observed values as outputs) and observe the named values.
 
-    `mean_axes` names the values whose mean per channel is wanted, with their channel axis; in bodies that iterate there
-    is none.
+    `mean_axes` and `range_axes` name the values whose mean or range per channel is wanted, with their channel axis; in
+    bodies that iterate there is none.
 
     Raises CalibrationError naming tensor and sample where a value is NaN or infinite, ModelError where the runtime
     refuses a feed.
@@ -57,6 +60,7 @@ def observe(
     shown = [value.metadata_props.get(OBSERVED, value.name or "") for value in model.graph.outputs]
     observers: dict[str, Observer] = {name: observer() for name in names}
     means = {name: ChannelMean(axis) for name, axis in (mean_axes or {}).items()}
+    ranges = {name: ChannelRange(axis) for name, axis in (range_axes or {}).items()}
     extremes = {
         name for name, value in zip(shown, model.graph.outputs, strict=True) if EXTREMES in value.metadata_props
     }
@@ -70,9 +74,12 @@ def observe(
             observers[name] = _observed(observers[name], name, where(number), values, feed)
         for name in means.keys() & there - extremes:
             means[name] = means[name].observe(values[name])
+        for name in ranges.keys() & there - extremes:
+            ranges[name] = ranges[name].observe(values[name])
         if progress is not None:
             progress("calibrate", number + 1, len(feeds))
-    return Observations({name: o for name, o in observers.items() if name in met}, means)
+    known = {name: seen for name, seen in ranges.items() if seen.count}
+    return Observations({name: o for name, o in observers.items() if name in met}, means, known)
 
 
 def _observed(

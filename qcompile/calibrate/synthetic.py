@@ -116,21 +116,29 @@ def synthetic_feeds(
     advice = f"--input-shape {open_shapes.open}=... or data with --calib" if open_shapes.open else "data with --calib"
     session = Session(model, runtime)
     feeds = first_runnable(candidates, session, advice)
+    if any(isinstance(meaning, Tokens | Picture) for meaning in implied.values()):
+        return feeds  # so many samples would cost much, and caches of attention need no time to build up
     returned = returned_states(model, implied, session, feeds[0])
     if not returned:
         return feeds
-    found = [feeds]
-    if Waveform() in implied.values():
-        with suppress(CalibrationError):
-            while True:
-                found.append(first_runnable(candidates, session, advice))
-    carried = [carry(one.of(max(count, STEPS)), specs, returned, session) for one in found]
-    return min(carried, key=lambda one: _loudest_state(one, returned.values()))
+    more = _all_runnable(candidates, session) if Waveform() in implied.values() else []
+    carried = [carry(one.of(max(count, STEPS)), specs, returned, session) for one in (feeds, *more)]
+    loudest = [_loudest_state(one, returned.values()) for one in carried]
+    return carried[int(np.argmin(loudest))] if min(loudest) < np.inf else feeds
+
+
+def _all_runnable(candidates: Iterable[_Feeds], session: Session) -> list[_Feeds]:
+    found = []
+    with suppress(CalibrationError):
+        while True:
+            found.append(first_runnable(candidates, session, ""))
+    return found
 
 
 def _loudest_state(feeds: Sequence[Feed], states: Iterable[str]) -> float:
     """How far states have come: they run away where pieces are longer or shorter than a network was trained on."""
-    return max(float(np.abs(feed[name]).max(initial=0)) for feed in feeds for name in states)
+    peak = np.max([np.abs(feed[name]).max(initial=0) for feed in feeds for name in states])
+    return float(np.nan_to_num(peak, nan=np.inf, posinf=np.inf))
 
 
 def first_runnable(candidates: Iterable[_Feeds], session: Session, advice: str) -> _Feeds:

@@ -1,4 +1,4 @@
-"""Recordings that nobody made, with the course of speech: voiced sounds with formants, hisses, pauses, loud and soft."""
+"""Recordings that nobody made, with the course of speech: voiced sounds with formants, hisses, pauses."""
 
 from __future__ import annotations
 
@@ -38,5 +38,6 @@ def _voiced(count: int, rng: np.random.Generator) -> np.ndarray:
     harmonics = np.arange(1, int(0.4 * RATE / pitch))
     distance = (harmonics[:, None] * pitch - formants) / 150
     weights = (np.exp(-(distance**2)) / (1, 2, 3)).sum(1) + 0.3 / harmonics
-    sound: np.ndarray = np.polyval([*weights[::-1], 0], np.exp(1j * phase)).imag  # sum of weights[h - 1] sin(h phase)
-    return sound / sound.std()
+    tones = np.polyval([*weights[::-1], 0], np.exp(1j * phase))  # sum of weights[h - 1] exp(i h phase)
+    sound: np.ndarray = tones.imag / tones.imag.std()
+    return sound

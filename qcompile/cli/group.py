@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from qcompile import __version__
+from qcompile.cli.bench import bench
 from qcompile.cli.compile import compile_
 from qcompile.cli.demo import demo
 from qcompile.cli.inspect import inspect
@@ -45,5 +46,5 @@ def main() -> None:
     """
 
 
-for command in (compile_, validate, inspect, passes, targets, demo):
+for command in (compile_, validate, bench, inspect, passes, targets, demo):
     main.add_command(command)

@@ -97,14 +97,17 @@ def custom_ops_option(command: F) -> F:
     return click.option("--custom-op-library", "custom_ops", type=FILE, metavar="FILE", help=text)(command)
 
 
+def preprocess_option(command: F) -> F:
+    """`--preprocess SPEC`."""
+    text = "For images: resize=256,crop=224,mean=...,std=...,layout=nchw,rgb."
+    return click.option("--preprocess", metavar="SPEC", help=text)(command)
+
+
 def data_options(command: F) -> F:
     """`--max-samples N` and `--preprocess SPEC`."""
-    command = click.option(
-        "--preprocess", metavar="SPEC", help="For images: resize=256,crop=224,mean=...,std=...,layout=nchw,rgb."
-    )(command)
     return click.option(
         "--max-samples", type=click.IntRange(min=1), metavar="N", help="Use no more than N samples of the data."
-    )(command)
+    )(preprocess_option(command))
 
 
 def metric_options(command: F) -> F:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from qcompile.decide.accuracy import AccuracySearch, Choice
 from qcompile.decide.bias_correction import bias_shifts, mean_axes
+from qcompile.decide.costly_storage import without_costly_storage
+from qcompile.decide.costly_storage import without_costly_storage
 from qcompile.decide.drafting import AUTOMATIC, Drafter, Method, Step, known_ranges
 from qcompile.decide.estimate import cheaper_in_float
 from qcompile.decide.facts import computes_float, node_facts
 from qcompile.decide.fits import check_fits
 from qcompile.decide.memory import Memory, fingerprint
+from qcompile.decide.migration import range_axes, scale_migrations
 from qcompile.decide.output_precision import precise_outputs
 from qcompile.decide.parameters import activation_scheme, make_plan
 from qcompile.decide.placement import Placement, Unit, place, unseen
@@ -16,6 +19,7 @@ from qcompile.decide.recipe_rules import NO_OVERRIDES, Overrides, apply_recipe
 from qcompile.decide.relaxation import AIM_DB, WORTH_DB, relaxations
 from qcompile.decide.relaxation_by_share import relaxations_by_share
 from qcompile.decide.rounding import WeightRounder, weight_rounder
+from qcompile.decide.scale_links import ScaleLink, scale_links
 from qcompile.decide.speed import Clock, SpeedSearch, Timed, kept_for_speed
 from qcompile.decide.stopwatch import Stopwatch
 
@@ -32,6 +36,7 @@ __all__ = [
     "Method",
     "Overrides",
     "Placement",
+    "ScaleLink",
     "SpeedSearch",
     "Step",
     "Stopwatch",
@@ -52,8 +57,13 @@ __all__ = [
     "node_facts",
     "place",
     "precise_outputs",
+    "range_axes",
     "relaxations",
     "relaxations_by_share",
+    "scale_links",
+    "scale_migrations",
     "unseen",
     "weight_rounder",
+    "without_costly_storage",
+    "without_costly_storage",
 ]

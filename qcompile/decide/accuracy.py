@@ -41,6 +41,8 @@ class AccuracySearch:
     """What costs no speed: each is tried on top of those that helped before it."""
     roundings: Sequence[Step] = ()
     """Repairs of the weights alone; they cost time, and are tried first where the weights' errors can be seen."""
+    migrations: Sequence[Step] = ()
+    """Repairs that begin the plan anew, with channels scaled; tried before all others where the aim is not met."""
 
     def run(self, kept_float: Mapping[str, Reason]) -> Choice:
         """The best choice with these nodes in float, and more of them where 8 bits are too few.
@@ -55,7 +57,12 @@ class AccuracySearch:
         return best if relaxed is best else self._repaired(relaxed)
 
     def _repaired(self, best: Choice) -> Choice:
-        for repair in (*(self.roundings if self._weights_matter(best) else ()), *self.repairs):
+        best = self._tried(self.migrations if best.sqnr_db < AIM_DB else (), best)
+        best = self._tried(self.roundings if self._weights_matter(best) else (), best)
+        return self._tried(self.repairs, best)
+
+    def _tried(self, repairs: Iterable[Step], best: Choice) -> Choice:
+        for repair in repairs:
             best = self._best(best, [best.method.then(repair)], best.placement, best.kept_float)
         return best
 

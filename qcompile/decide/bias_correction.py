@@ -14,7 +14,8 @@ import numpy.typing as npt
 
 from qcompile.decide.facts import node_facts
 from qcompile.decide.placement import Placement, Unit
-from qcompile.ir import attribute, constant
+from qcompile.ir import attribute
+from qcompile.passes.repair.migrate_scales import factors_of, migrated_constant
 from qcompile.plan import Plan
 from qcompile.quant import ChannelMean, rounded_codes
 
@@ -49,10 +50,12 @@ def _can_correct(unit: Unit) -> bool:
 def _shift(unit: Unit, plan: Plan, mean: Array) -> Array | None:
     node, entry = unit.node, unit.entry
     index = entry.weights[0]
-    weight = constant(node.inputs[index])
+    weight = migrated_constant(node, index, plan.migrations)
     params = plan.weights.get((node.name or "", index))
     if weight is None or params is None:
         return None
+    factors = factors_of(unit.activations[0], plan.migrations)
+    mean = mean if factors is None else mean / factors
     codes = rounded_codes(weight, params, plan.roundings.get((node.name or "", index)))
     error = weight.astype(np.float64) - params.dequantize(codes)
     if node.op_type == "Conv":

@@ -12,7 +12,7 @@ import onnx_ir as ir
 from qcompile.calibrate import Observations
 from qcompile.decide.bias_correction import bias_shifts
 from qcompile.decide.margins import with_margins
-from qcompile.decide.parameters import activation_scheme, make_plan
+from qcompile.decide.parameters import Migrations, activation_scheme, make_plan
 from qcompile.decide.placement import Placement
 from qcompile.decide.ranges import known_range
 from qcompile.decide.readers import reader_functions
@@ -37,6 +37,7 @@ class AutomaticObserver(MseObserver):
 AUTOMATIC = AutomaticObserver
 
 BY_READER = "reader-mse"
+"""The reading by squared error that counts the errors of activation functions behind the values they alone read."""
 
 
 @dataclass(frozen=True)
@@ -76,15 +77,25 @@ class Drafter:
 
         Raises CalibrationError if an observer gives no finite range.
         """
-        found = {**self._ranges[method.reading], **self.known}
-        same = {value: found[source] for value, source in self.moved.items() if source in found}
-        ruled = observed_ranges(placement, self.seen.observers, activation_scheme(self.target))
-        plan = make_plan(placement, same | found | ruled, self.target, self.format)
-        plan.io_type = self.io_type
-        plan.notes |= {**self.notes, "observer": method.reading}
-        plan.weights |= stored_weights(self.model, plan, placement.overrides.per_tensor)
+        plan = self.plain(placement, method.reading)
         for step in method.steps:
             plan = step(placement, plan) or plan
+        return plan
+
+    def plain(self, placement: Placement, reading: str, migrations: Migrations | None = None) -> Plan:
+        """The plan of a placement before any repair, for the model once `migrations` are carried out.
+
+        Values whose channels are scaled take the range of all that was seen, whatever the reading.
+        """
+        found = {**self._ranges[reading], **self.known}
+        same = {value: found[source] for value, source in self.moved.items() if source in found}
+        ruled = observed_ranges(placement, self.seen.observers, activation_scheme(self.target))
+        seen, factors = self.seen.ranges, migrations or {}
+        scaled = self._with_room({name: seen[name].divided(factors[name]) for name in factors if name in seen})
+        plan = make_plan(placement, same | found | ruled | scaled, self.target, self.format, migrations)
+        plan.io_type = self.io_type
+        plan.notes |= {**self.notes, "observer": reading}
+        plan.weights |= stored_weights(self.model, plan, placement.overrides.per_tensor)
         return plan
 
     def correct_bias(self, placement: Placement, plan: Plan) -> Plan | None:
@@ -101,9 +112,23 @@ class Drafter:
             readings[MinMaxObserver.name] = {name: _extremes(observer) for name, observer in observers.items()}
         name = next(iter(observers.values())).name if observers else MinMaxObserver.name
         readings[name] = {value: _range(observer, value, scheme) for value, observer in observers.items()}
-        if self.notes.get("calibration") == "synthetic":
-            return {reading: with_margins(self.model, ranges) for reading, ranges in readings.items()}
+        if self._is_made_up:
+            return {reading: self._with_room(ranges) for reading, ranges in readings.items()}
+        if len(readings) > 1 and (by_reader := self._ranges_by_reader(scheme)):
+            readings[BY_READER] = readings[name] | by_reader
         return readings
+
+    @property
+    def _is_made_up(self) -> bool:
+        return self.notes.get("calibration") == "synthetic"
+
+    def _with_room(self, ranges: dict[str, Range]) -> dict[str, Range]:
+        return with_margins(self.model, ranges) if self._is_made_up else ranges
+
+    def _ranges_by_reader(self, scheme: Scheme) -> dict[str, Range]:
+        observers = self.seen.observers
+        functions = {value: function for value, function in reader_functions(self.model).items() if value in observers}
+        return {value: mse_range(_histogram(observers[value]), scheme, f) for value, f in functions.items()}
 
 
 def known_ranges(model: ir.Model, placement: Placement) -> dict[str, Range]:

@@ -8,6 +8,7 @@ import numpy as np
 import onnx_ir as ir
 
 from qcompile.decide.facts import node_facts
+from qcompile.decide.scale_links import migration_misfits
 from qcompile.errors import PlanError
 from qcompile.ir import constant, graphs, is_op, nodes, sole_consumer
 from qcompile.plan import Form, Plan
@@ -34,6 +35,7 @@ def check_fits(plan: Plan, model: ir.Model, target: Target) -> None:
 def _misfits(plan: Plan, model: ir.Model, target: Target) -> Iterator[str]:
     by_name = {node.name or "": node for node in nodes(model)}
     yield from _strangers(plan, model, by_name)
+    yield from migration_misfits(plan.migrations, model)
     for name, params in plan.values.items():
         if params.axis is not None:
             yield f"value {name!r} has scales by channel"

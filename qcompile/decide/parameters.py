@@ -12,6 +12,7 @@ from qcompile.decide.recipe_ranges import check_symmetric, mirrored
 from qcompile.decide.saturation import unsaturated_params
 from qcompile.ir import constant
 from qcompile.passes.lower.integers import clamp_bounds
+from qcompile.passes.repair.migrate_scales import migrated_constant
 from qcompile.plan import Form, Plan
 from qcompile.quant import (
     QuantParams,
@@ -26,6 +27,7 @@ from qcompile.quant import (
 from qcompile.targets import Role, Target
 
 Range = tuple[float, float]
+Migrations = Mapping[str, tuple[float, ...]]
 
 LIKE_RANGES = 0.8
 """Inputs of a Concat that span at least this share of the joined range take its parameters: at most 2 dB
@@ -37,10 +39,16 @@ def activation_scheme(target: Target) -> Scheme:
     return Scheme(target.activation_dtype, symmetric=target.activation_symmetric)
 
 
-def make_plan(placement: Placement, ranges: Mapping[str, Range], target: Target, format_: str) -> Plan:
+def make_plan(
+    placement: Placement,
+    ranges: Mapping[str, Range],
+    target: Target,
+    format_: str,
+    migrations: Migrations | None = None,
+) -> Plan:
     """The plan that follows from where integers go and which ranges they have.
 
-    `ranges` holds (low, high) for every name in `placement.observed`.
+    `ranges` holds (low, high) for every name in `placement.observed`, as they are once `migrations` are carried out.
     """
     scheme = activation_scheme(target)
     joined = mirrored(placement, _join_like_ranges(placement, dict(ranges)))
@@ -49,6 +57,7 @@ def make_plan(placement: Placement, ranges: Mapping[str, Range], target: Target,
     check_symmetric(placement, by_group)
     substitutes = target.substitutes if format_ == "qoperator" else ()
     plan = Plan(target=target.name, format=format_, nodes=dict(placement.nodes), substitutes=substitutes)
+    plan.migrations = dict(migrations or {})
     plan.values = {value: by_group[group] for value, group in placement.groups.items()}
     for unit in placement.units:
         plan.weights |= _constant_params(unit, plan, target, placement.overrides.per_tensor)
@@ -104,7 +113,7 @@ def _constant_params(
         return {(name, index): _weight(unit, index, plan, target, name in per_tensor) for index in unit.entry.weights}
     found = {}
     for index, value in enumerate(unit.node.inputs):
-        array = constant(value)
+        array = migrated_constant(unit.node, index, plan.migrations)
         if value in unit.activations and array is not None:
             found[name, index] = params_from_range(float(array.min()), float(array.max()), activation_scheme(target))
     return found
@@ -113,7 +122,7 @@ def _constant_params(
 def _weight(unit: Unit, index: int, plan: Plan, target: Target, per_tensor: bool) -> QuantParams:
     """Parameters of a weight, per channel unless told otherwise, such that bias and products fit int32 together."""
     entry, node = unit.entry, unit.node
-    weight = constant(node.inputs[index])
+    weight = migrated_constant(node, index, plan.migrations)
     assert weight is not None
     is_whole = per_tensor and not entry.joins_floats  # kernels that quantize inside take a scale for each row
     axis = entry.weight_axis(node_facts(node)) if entry.weight_axis and not is_whole else None
@@ -122,7 +131,8 @@ def _weight(unit: Unit, index: int, plan: Plan, target: Target, per_tensor: bool
         params = unsaturated_params(node, entry, weight, params)
     if unit.form is Form.DYNAMIC:
         return params
-    bias = constant(node.inputs[entry.bias]) if entry.bias is not None and len(node.inputs) > entry.bias else None
+    has_bias = entry.bias is not None and len(node.inputs) > entry.bias
+    bias = migrated_constant(node, entry.bias, plan.migrations) if has_bias and entry.bias is not None else None
     if bias is None:
         bias = np.zeros(weight.shape[axis] if axis is not None else 1, np.float32)
     x_scale = float(plan.values[unit.activations[0].name or ""].scale)

@@ -25,7 +25,8 @@ def relaxations(placement: Placement, plan: Plan, seen: Observations) -> list[di
     for unit in placement.units:
         name = unit.activations[0].name or ""
         observer = seen.observers.get(placement.groups.get(name, ""))
-        is_fixed = unit.entry.weights and unit.form is not Form.DYNAMIC and name in plan.values
+        is_known = name in plan.values and name not in plan.migrations  # of what was scaled, other values were seen
+        is_fixed = unit.entry.weights and unit.form is not Form.DYNAMIC and is_known
         is_wanted = unit.node.name in placement.overrides.integer
         if not is_fixed or is_wanted or not isinstance(observer, HistogramObserver):
             continue

@@ -13,6 +13,7 @@ from qcompile.calibrate import LayerInput, Progress, second_moments
 from qcompile.decide.saturation import unsaturated_codes
 from qcompile.ir import attribute, constant, is_op, nodes
 from qcompile.passes.observe import InsertObservers
+from qcompile.passes.repair.migrate_scales import Migrations, factors_of, migrated_constant
 from qcompile.pipeline import Context, Feed
 from qcompile.plan import Plan
 from qcompile.quant import Patches, QuantParams, Rounding, SecondMoment, pack_steps, round_weights
@@ -48,7 +49,7 @@ class WeightRounder:
     model: ir.Model
     moments: Mapping[str, SecondMoment]
     """Of what the weights are multiplied by, by node name, in the float model: errors of activations stay out of it."""
-    found: dict[tuple[str, QuantParams, Rounding, bool], bytes] = field(default_factory=dict)
+    found: dict[tuple[object, ...], bytes] = field(default_factory=dict)
 
     def rounded(self, plan: Plan, method: Rounding) -> Plan:
         """The plan with roundings for all weights that have moments, of layers on integers and of float ones alike.
@@ -63,9 +64,11 @@ class WeightRounder:
             if params is None or moment is None or params.axis not in (None, _channel_axis(node)):
                 continue
             bounded = target.table[node.op_type] if target.saturates and plan.is_integer(name) else None
-            key = (name, params, method, bounded is not None)
+            around = (value for value in (node.inputs[0], node.outputs[0]) if value is not None)
+            scaled = tuple(plan.migrations.get(value.name or "") for value in around)
+            key = (name, params, method, bounded is not None, scaled)
             if key not in self.found:
-                self.found[key] = _steps(node, params, moment, method, bounded)
+                self.found[key] = _steps(node, params, moment, method, bounded, plan.migrations)
             roundings[name, WEIGHT] = self.found[key]
         if roundings == plan.roundings:
             return plan
@@ -114,10 +117,14 @@ def _channel_axis(node: ir.Node) -> int:
     return 0 if node.op_type == "Conv" or attribute(node, "transB", 0) else 1
 
 
-def _weight(node: ir.Node) -> npt.NDArray[np.float32]:
-    weight = constant(node.inputs[WEIGHT])
-    assert weight is not None
-    return weight
+def _moment(node: ir.Node, moment: SecondMoment, migrations: Migrations) -> npt.NDArray[np.float32]:
+    """E[x x'] of the inputs as the plan scales their channels, shape (groups, K, K)."""
+    factors = factors_of(node.inputs[0], migrations)
+    if factors is None:
+        return moment.mean
+    groups, inner = moment.mean.shape[:2]
+    by_term = np.repeat(factors.reshape(groups, -1), inner * groups // factors.size, axis=1)  # taps of one channel
+    return np.asarray(moment.mean / (by_term[:, :, None] * by_term[:, None, :]), np.float32)
 
 
 def _rows(node: ir.Node, array: npt.NDArray[np.generic]) -> Rows:
@@ -128,12 +135,18 @@ def _rows(node: ir.Node, array: npt.NDArray[np.generic]) -> Rows:
 
 
 def _steps(
-    node: ir.Node, params: QuantParams, moment: SecondMoment, method: Rounding, bounded: OpEntry | None
+    node: ir.Node,
+    params: QuantParams,
+    moment: SecondMoment,
+    method: Rounding,
+    bounded: OpEntry | None,
+    migrations: Migrations,
 ) -> bytes:
     """The packed steps; with an entry for `bounded`, those of codes that stay below 16 bits in pairs."""
-    weight = _weight(node)
+    weight = migrated_constant(node, WEIGHT, migrations)
+    assert weight is not None
     nearest = params.quantize(weight)
     exact = _rows(node, weight.astype(np.float64) / params.spread(params.scale, weight.ndim))
-    codes = round_weights(exact, _rows(node, nearest), moment.mean, method)
+    codes = round_weights(exact, _rows(node, nearest), _moment(node, moment, migrations), method)
     rounded = codes.reshape(weight.shape) if _channel_axis(node) == 0 else codes[0].T
     return pack_steps(unsaturated_codes(node, bounded, rounded, nearest) if bounded else rounded, nearest)

@@ -7,7 +7,8 @@ from collections.abc import Callable, Collection, Mapping
 import numpy as np
 import onnx_ir as ir
 
-from qcompile.ir import attribute, constant, nodes
+from qcompile.ir import attribute, nodes
+from qcompile.passes.repair.migrate_scales import migrated_constant
 from qcompile.plan import Code, Plan
 from qcompile.quant import QuantParams, weight_params
 
@@ -38,7 +39,7 @@ def stored_weights(model: ir.Model, plan: Plan, per_tensor: Collection[str] = ()
         if plan.is_integer(node.name) or _is_excluded(node, plan):
             continue
         for index, axis in _weight_axes(node).items():
-            weight = constant(node.inputs[index]) if index < len(node.inputs) else None
+            weight = migrated_constant(node, index, plan.migrations) if index < len(node.inputs) else None
             if weight is None or weight.dtype != np.float32 or weight.ndim < 2 or not np.isfinite(weight).all():
                 continue
             params = weight_params(weight, None if node.name in per_tensor else axis)

@@ -30,6 +30,7 @@ def dumps(plan: Plan) -> str:
             "notes": dict(sorted(plan.notes.items())),
             "nodes": {name: _decision_to_json(d) for name, d in sorted(plan.nodes.items(), key=_key)},
             "values": {name: _params_to_json(p) for name, p in sorted(plan.values.items(), key=_key)},
+            "migrations": dict(sorted(plan.migrations.items())),
             "bias_shifts": dict(sorted(plan.bias_shifts.items())),
             "weights": [
                 {"node": n, "input": i, **_params_to_json(p)} for (n, i), p in sorted(plan.weights.items(), key=_key)
@@ -59,6 +60,7 @@ def loads(text: str, where: str = "the plan") -> Plan:
             notes={str(k): str(v) for k, v in data["notes"].items()},
             nodes={name: _decision_from_json(d) for name, d in data["nodes"].items()},
             values={name: _params_from_json(p) for name, p in data["values"].items()},
+            migrations={name: tuple(map(float, factors)) for name, factors in data["migrations"].items()},
             bias_shifts={name: tuple(map(float, shift)) for name, shift in data["bias_shifts"].items()},
             weights={(w["node"], int(w["input"])): _params_from_json(w) for w in data["weights"]},
             roundings={(r["node"], int(r["input"])): base64.b64decode(r["steps"]) for r in data["roundings"]},

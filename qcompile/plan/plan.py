@@ -51,6 +51,9 @@ class Plan:
     nodes: dict[str, Decision] = field(default_factory=dict)
     values: dict[str, QuantParams] = field(default_factory=dict)
     weights: dict[tuple[str, int], QuantParams] = field(default_factory=dict)
+    migrations: dict[str, tuple[float, ...]] = field(default_factory=dict)
+    """By what each channel of a value is divided, a float32 number above 0 for each, by value name: what makes the
+    value does it, what reads it makes up for it. `weights`, `values` and `bias_shifts` are those of the model after."""
     bias_shifts: dict[str, tuple[float, ...]] = field(default_factory=dict)
     """What is added to the bias of a node, a float32 number for each channel, by node name."""
     roundings: dict[tuple[str, int], bytes] = field(default_factory=dict)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from qcompile.quant.bias import INT32_MAX, fit_weight_scale, quantize_bias
 from qcompile.quant.channel_mean import ChannelMean
+from qcompile.quant.channel_range import ChannelRange
 from qcompile.quant.entropy import entropy_range
 from qcompile.quant.fidelity import Comparison, OutputFidelity
 from qcompile.quant.histogram import Histogram
@@ -36,6 +37,7 @@ __all__ = [
     "UINT8",
     "WEIGHT_INT8",
     "ChannelMean",
+    "ChannelRange",
     "Comparison",
     "EntropyObserver",
     "Function",

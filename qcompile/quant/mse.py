@@ -29,13 +29,12 @@ def mse_range(histogram: Histogram, scheme: Scheme, function: Function = np.posi
     The error is that of `function`, where the values are read by nothing else: a saturated tail costs nothing, a
     branch with slope 0.1 one hundredth. Rounding costs step**2 / 12 times the squared slope for each value inside,
     clipping the squared distance to the function at the end for each value outside, taken at the centre of its bin.
-    Values beside zero and beside the ends cost nothing: these three have codes of their own, and masks, one-hot
-    vectors and constants have no other values. Both ends are searched together over the edges of bins. Zero is inside,
-    and so are the ends within the extremes.
+    Values beside zero and beside the ends are rounded for nothing: these three have codes of their own, and masks,
+    one-hot vectors and constants have no other values. Both ends are searched together over the edges of bins. Zero is
+    inside, and so are the ends within the extremes.
     """
     unit, (low, high) = histogram.bin_width, histogram.zero_range
-    counts = histogram.counts.copy()
-    counts[HALF_BINS] = 0
+    counts = histogram.counts
     below = _End.of(counts[:HALF_BINS][::-1], -low / unit, lambda bins: function(-unit * bins) / unit)
     above = _End.of(counts[HALF_BINS:], high / unit, lambda bins: function(unit * bins) / unit)
     errors = _Errors(below, above, scheme)
@@ -62,12 +61,12 @@ class _End:
         ends = np.arange(min(int(extreme) + 2, HALF_BINS + 1))
         position = np.minimum(ends, extreme)
         # sum of c * (y - y_end)**2 over the values beyond each end, from the sums of c, c * y and c * y**2
-        y, y_end = function(np.arange(HALF_BINS) + 0.5), function(ends.astype(np.float64))
+        y, y_end = function(np.arange(HALF_BINS, dtype=np.float64) + 0.5), function(ends.astype(np.float64))
         squares, sums, beyond = (_beyond(counts * term)[ends] for term in (y**2, y, np.ones(HALF_BINS)))
         clipping = squares - 2 * y_end * sums + y_end**2 * beyond
         slope = np.diff(function(np.arange(HALF_BINS + 1.0)))
         weighted = _beyond(counts * slope**2)
-        return cls(position, weighted[0] - weighted[np.maximum(ends - 1, 0)], clipping)
+        return cls(position, weighted[1] - weighted[np.maximum(ends - 1, 1)], clipping)
 
 
 @dataclass(frozen=True)

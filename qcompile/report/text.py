@@ -124,11 +124,9 @@ def _fidelity(facts: CompileFacts) -> list[RenderableType]:
         return []
     apart = facts.held_back < facts.samples
     held_back = f"on {facts.held_back} of {facts.samples} samples, held back from calibration"
-    lines = [_line("fidelity", held_back if apart else f"on {_samples(facts.samples)}, the same that calibrated")]
-    lines += [_line("", _output(output)) for output in facts.fidelity[:_COMPARED]]
-    if len(facts.fidelity) > _COMPARED:
-        lines.append(_line("", f"and {len(facts.fidelity) - _COMPARED} more outputs, all nearer"))
-    return lines
+    where = held_back if apart else f"on {_samples(facts.samples)}, the same that calibrated"
+    which = f"; the worst {_COMPARED} of {len(facts.fidelity)} outputs" if len(facts.fidelity) > _COMPARED else ""
+    return [_line("fidelity", where + which), *(_line("", _output(output)) for output in facts.fidelity[:_COMPARED])]
 
 
 def _culprits(culprits: Sequence[CulpritFacts]) -> list[RenderableType]:
@@ -136,9 +134,9 @@ def _culprits(culprits: Sequence[CulpritFacts]) -> list[RenderableType]:
     for number_, found in enumerate(culprits):
         of = f"{found.op_type} {short(found.node)}" if found.node else f"input {short(found.value)}"
         what = f"weights of {of}" if found.of_weights else f"what {of} makes" if found.node else of
-        share = f"{100 * found.share:.0f} % of the error at {short(found.output)}"
+        share = f"{100 * found.share:.0f} %" + ("" if number_ else f" of the error at {short(found.output)}")
         lines.append(_line("" if number_ else "error", f"{share}: {what} (tried: {one_line(', '.join(found.tried))})"))
-        price = f"{100 * found.multiply_adds:.1f} % of the multiply-adds in float"
+        price = f"{100 * found.multiply_adds:.1f} % of the multiply-adds"
         price += "" if found.slower is None else f", about {100 * found.slower:.1f} % slower"
         lines.append(_copyable("", f"exact with {found.option} ({price})"))
     return lines

@@ -80,13 +80,13 @@ def op_times(
 ) -> dict[str, tuple[int, float]]:
     """Executions and microseconds of every kind of operator of the optimised graph in one run, slowest first.
 
-    Mean of the faster half of the runs. What a body ran counts for its operators, and for the If, Loop or Scan too.
+    Each time is the mean of the faster half of the runs. What a body ran counts for its operators, and for the If, Loop
+    or Scan too.
     """
-    runs = sorted(_runs(model, feed, True, runtime, seconds), key=lambda run: sum(e.microseconds for e in run))
-    kept = runs[: (len(runs) + 1) // 2]
-    counts = Counter(event.op_type for event in kept[0])
-    totals = {op: sum(e.microseconds for run in kept for e in run if e.op_type == op) / len(kept) for op in counts}
-    return {op: (counts[op], totals[op]) for op in sorted(counts, key=lambda op: (-totals[op], op))}
+    runs = _runs(model, feed, True, runtime, seconds)
+    counts = Counter(event.op_type for event in runs[0])
+    times = {op: _faster_half([sum(e.microseconds for e in run if e.op_type == op) for run in runs]) for op in counts}
+    return {op: (counts[op], times[op]) for op in sorted(counts, key=lambda op: (-times[op], op))}
 
 
 _RENAMED = re.compile(r"(?:_token_\d+|_nchwc|/MatMulAddFusion)+$")

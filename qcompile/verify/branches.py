@@ -17,13 +17,14 @@ FLOAT = ir.TensorType(ir.DataType.FLOAT)
 
 @dataclass(frozen=True)
 class Branches:
-    """Writes them into a graph; which branch runs is an element of the value `switches`, given by its index."""
+    """Writes them into the graphs of a model; which branch runs is an element of `switches`, given by its index."""
 
-    graph: ir.Graph
+    main: ir.Graph
+    """Holds the constants, which all bodies see."""
     switches: ir.Value
     names: Names
 
-    def fixed(self, value: ir.Value, params: QuantParams, segments: int, index: int) -> ir.Value:
+    def fixed(self, value: ir.Value, graph: ir.Graph, params: QuantParams, segments: int, index: int) -> ir.Value:
         """The value, or what is left of it after quantization with these parameters; new, behind the value's maker."""
         if segments > 1:
             written = self._rounded(value, params, segments)
@@ -31,12 +32,13 @@ class Branches:
             parameters = self._parameters(value.name or "", params)
             quantize = self._node("QuantizeLinear", [value, *parameters])
             written = [quantize, self._node("DequantizeLinear", [quantize.outputs[0], *parameters])]
-        return self._activation(value, written, index)
+        return self._activation(value, graph, written, index)
 
-    def dynamic(self, value: ir.Value, index: int) -> ir.Value:
+    def dynamic(self, value: ir.Value, graph: ir.Graph, index: int) -> ir.Value:
         """The same with parameters from the value's own range."""
         quantize = self._node("DynamicQuantizeLinear", [value], count=3)
-        return self._activation(value, [quantize, self._node("DequantizeLinear", quantize.outputs)], index)
+        written = [quantize, self._node("DequantizeLinear", quantize.outputs)]
+        return self._activation(value, graph, written, index)
 
     def constants(self, node: ir.Node, others: Mapping[int, np.ndarray], index: int) -> list[ir.Value]:
         """What a node gives that somebody reads, with other constants by index of the input, or as it is."""
@@ -47,18 +49,24 @@ class Branches:
         used = [i for i, value in enumerate(node.outputs) if value.uses() or value.is_graph_output()]
         on = self._branch([changed], [changed.outputs[i] for i in used])
         off = self._branch([plain], [plain.outputs[i] for i in used])
-        return self._choice(node, on, off, [node.outputs[i].name or "" for i in used], index)
+        assert isinstance(node.graph, ir.Graph)
+        results = self._choice(node.graph, node, on, off, [node.outputs[i].name or "" for i in used], index)
+        choice = results[0].producer()
+        assert choice is not None
+        choice.name = node.name  # it stands for the node, which goes
+        return results
 
-    def _activation(self, value: ir.Value, written: list[ir.Node], index: int) -> ir.Value:
+    def _activation(self, value: ir.Value, graph: ir.Graph, written: list[ir.Node], index: int) -> ir.Value:
         copy = self._node("Identity", [value])
         on = self._branch(written, written[-1].outputs)
-        (made,) = self._choice(value.producer(), on, self._branch([copy], copy.outputs), [value.name or ""], index)
+        off = self._branch([copy], copy.outputs)
+        (made,) = self._choice(graph, value.producer(), on, off, [value.name or ""], index)
         return made
 
     def _choice(
-        self, behind: ir.Node | None, on: ir.Graph, off: ir.Graph, names: Sequence[str], index: int
+        self, graph: ir.Graph, behind: ir.Node | None, on: ir.Graph, off: ir.Graph, names: Sequence[str], index: int
     ) -> list[ir.Value]:
-        """An If behind a node, or in front of all."""
+        """An If in the graph, behind a node or in front of all."""
         position = self._constant(f"{self.switches.name}_{index}", np.asarray(index, np.int64))
         switch = self._node("Gather", [self.switches, position])
         switch.outputs[0].type = ir.TensorType(ir.DataType.BOOL)
@@ -66,9 +74,9 @@ class Branches:
         for value, name in zip(choice.outputs, names, strict=True):
             value.name, value.type = self.names.value(f"{name}_gated"), FLOAT
         if behind is None:
-            self.graph.insert_before(self.graph[0], [switch, choice])
+            graph.insert_before(graph[0], [switch, choice])
         else:
-            self.graph.insert_after(behind, [switch, choice])
+            graph.insert_after(behind, [switch, choice])
         return list(choice.outputs)
 
     def _rounded(self, value: ir.Value, params: QuantParams, segments: int) -> list[ir.Node]:
@@ -88,7 +96,7 @@ class Branches:
         ]
 
     def _constant(self, name: str, array: np.ndarray) -> ir.Value:
-        return self.names.initializer(self.graph, name, np.asarray(array))
+        return self.names.initializer(self.main, name, np.asarray(array))
 
     def _node(
         self, op_type: str, inputs: Sequence[ir.Value | None], attributes: dict[str, Any] | None = None, count: int = 1

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from statistics import median
 
 import onnx_ir as ir
 
+from qcompile.ir import nodes
 from qcompile.plan import Code, Plan
 from qcompile.runtime import Event
 from qcompile.targets import Target
@@ -57,7 +59,7 @@ def culprits(
 ) -> tuple[Culprit, ...]:
     """The worst quantizations of a plan, the worst first.
 
-    `events` is a profile of the canonical model; `speed` the float model's latency over that of the result, if known.
+    `events` is a profile of the canonical model, over several runs; `speed` the float model's latency over that of the result, if known.
     """
     finder = _Finder(canonical, plan, target, found.output, events, speed)
     return tuple(finder.culprit(share) for share in found.shares[:count] if share.share > 0)
@@ -74,11 +76,12 @@ class _Finder:
         speed: float | None,
     ) -> None:
         self.canonical, self.plan, self.target, self.output, self.speed = canonical, plan, target, output, speed
-        self.nodes = {node.name or "": node for node in canonical.graph}
+        self.nodes = {node.name or "": node for node in nodes(canonical)}
         self.macs = multiply_adds(events)
-        self.times: dict[str, int] = {}
+        runs: dict[str, list[int]] = {}
         for event in events:
-            self.times[event.name] = self.times.get(event.name, 0) + event.microseconds
+            runs.setdefault(event.name, []).append(event.microseconds)
+        self.times = {name: median(times) for name, times in runs.items()}  # the first run of all takes longer
 
     def culprit(self, share: Share) -> Culprit:
         gate = share.gate
@@ -106,6 +109,8 @@ class _Finder:
                 yield f"range by {plan.notes.get('observer', 'the plan')}"
             else:
                 yield "range of its own at every run"
+            if gate.value in plan.migrations:
+                yield "channels scaled alike"
             if plan.segments.get(gate.node, 1) > 1:
                 yield f"{plan.segments[gate.node]} times 8 bits"
         else:
@@ -128,7 +133,7 @@ class _Finder:
         return {name for name, reason in reasons.items() if reason.code is Code.KEPT_FOR_ACCURACY}
 
 
-def _part(amounts: dict[str, int], names: Sequence[str]) -> float:
+def _part(amounts: Mapping[str, float], names: Sequence[str]) -> float:
     total = sum(amounts.values())
     return sum(amounts.get(name, 0) for name in names) / total if total else 0.0
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import onnx_ir as ir
 
-from qcompile.ir import Names, bodies, constant, is_op, remove_dead, replace_value
+from qcompile.ir import Names, constant, graphs, is_op, remove_dead, replace_value
 from qcompile.plan import Form, Plan
 from qcompile.quant import QuantParams, quantize_bias, rounded_codes
 from qcompile.targets import Role, Target
@@ -41,25 +41,25 @@ class GatedModel:
     switches: str
     """Name of that input."""
     gates: tuple[Gate, ...]
-    """In the order of that input's elements, which is graph order."""
-    without: int
-    """How many activations and weights of the plan lie in bodies: they have no gate and stay float here."""
+    """In the order of that input's elements, which is graph order, bodies last."""
 
 
 def gated_model(canonical: ir.Model, plan: Plan, target: Target) -> GatedModel:
     """The canonical float model with a gate for every quantization of the plan, its roundings, shifts and segments.
 
+    Where the plan has migrations, the model has to be the one in which they are carried out: they are no errors.
     Values that are only moved after they were quantized share the gate of where they come from, biases that of the
     weights of their node.
     """
     model = canonical.clone()
     builder = _Builder(model, plan, target)
-    for value in model.graph.inputs:
-        builder.gate_activation(value)
-    for node in list(model.graph):
-        for value in node.outputs:
-            builder.gate_activation(value)
-        builder.gate_weights(node)
+    for graph, nodes in [(graph, list(graph)) for graph in graphs(model)]:  # before anything is put between them
+        for value in graph.inputs:
+            builder.gate_activation(value, graph)
+        for node in nodes:
+            for value in node.outputs:
+                builder.gate_activation(value, graph)
+            builder.gate_weights(node)
     return builder.finish()
 
 
@@ -71,55 +71,51 @@ class _Builder:
     gates: list[Gate] = field(default_factory=list)
     on_grid: dict[ir.Value, QuantParams] = field(default_factory=dict)
     """What is quantized wherever its gates are open."""
-    met: int = 0
-    """How many activations and weights of the plan the main graph has."""
 
     def __post_init__(self) -> None:
         names = Names(self.model)
         self.switches = ir.Value(name=names.value(GATES), type=ir.TensorType(ir.DataType.BOOL))
         self.branches = Branches(self.model.graph, self.switches, names)
 
-    def gate_activation(self, value: ir.Value) -> None:
+    def gate_activation(self, value: ir.Value, graph: ir.Graph) -> None:
         """Gate what the plan quantizes for integer readers, or for all where codes are made; and dynamic readers."""
         maker = value.producer()
         gate = Gate(value.name or "", (maker.name or "") if maker is not None else "")
         uses = [(use.node, use.idx) for use in value.uses()]
         dynamic = [(node, i) for node, i in uses if i == 0 and self._is_dynamic(node)]
         if dynamic:
-            made = self.branches.dynamic(value, len(self.gates))
+            made = self.branches.dynamic(value, graph, len(self.gates))
             self._read(gate, dynamic, made)
         params = self.plan.values.get(value.name or "")
         if params is None:
             return
-        self.met += 1
         makes_codes = maker is not None and self.plan.makes_codes(maker.name)
         readers = [(node, i) for node, i in uses if makes_codes or self.plan.reads_codes(node.name)]
         if self._comes_quantized(maker, params):
             self.on_grid[value] = params
         elif readers or (makes_codes and value.is_graph_output()):
-            made = self.branches.fixed(value, params, self._segments(maker), len(self.gates))
+            made = self.branches.fixed(value, graph, params, self._segments(maker), len(self.gates))
             self.on_grid[made] = params
             self._read(gate, readers, made)
             if makes_codes and value.is_graph_output():
-                self._hand_over_output(value, made)
+                _hand_over_output(graph, value, made)
 
     def gate_weights(self, node: ir.Node) -> None:
         """Gate the constants of a node that have parameters, its bias shift with them."""
         indexes = [i for i in range(len(node.inputs)) if (node.name or "", i) in self.plan.weights]
         indexes = [i for i in indexes if constant(node.inputs[i]) is not None]
-        self.met += len(indexes)
         used = [value for value in node.outputs if value.uses() or value.is_graph_output()]
-        if not indexes or not used or list(bodies(node)):
+        if not indexes or not used:
             return
-        weight = node.inputs[indexes[0]]
-        assert weight is not None
+        weight, graph = node.inputs[indexes[0]], node.graph
+        assert weight is not None and isinstance(graph, ir.Graph)
         # floats, not codes: between DequantizeLinear and a product the runtime would put kernels of its own
         constants = {i: self._rounded(node, i) for i in indexes} | self._bias(node)
         results = self.branches.constants(node, constants, len(self.gates))
         self.gates.append(Gate(weight.name or "", node.name or "", of_weights=True))
         for old, new in zip(used, results, strict=True):
             replace_value(old, new)
-        self.model.graph.remove(node, safe=True)
+        graph.remove(node, safe=True)
 
     def _rounded(self, node: ir.Node, index: int) -> np.ndarray:
         """What is left of a weight in 8 bits."""
@@ -149,19 +145,12 @@ class _Builder:
         self.switches.shape = ir.Shape([len(self.gates)])
         self.model.graph.inputs.append(self.switches)
         remove_dead(self.model)
-        without = len(self.plan.values) + len(self.plan.weights) - self.met
-        return GatedModel(self.model, self.switches.name or "", tuple(self.gates), without)
+        return GatedModel(self.model, self.switches.name or "", tuple(self.gates))
 
     def _read(self, gate: Gate, readers: list[tuple[ir.Node, int]], made: ir.Value) -> None:
         self.gates.append(gate)
         for node, index in readers:
             node.replace_input_with(index, made)
-
-    def _hand_over_output(self, value: ir.Value, made: ir.Value) -> None:
-        outputs = self.model.graph.outputs
-        outputs[list(outputs).index(value)] = made
-        name, value.name = value.name, made.name
-        made.name, made.shape = name, value.shape
 
     def _is_dynamic(self, node: ir.Node) -> bool:
         decision = self.plan.nodes.get(node.name or "")
@@ -181,3 +170,10 @@ class _Builder:
         while maker is not None and is_op(maker, "Clip", "Relu") and maker.inputs[0] is not None:
             maker = maker.inputs[0].producer()
         return self.plan.segments.get((maker.name or "") if maker is not None else "", 1)
+
+
+def _hand_over_output(graph: ir.Graph, value: ir.Value, made: ir.Value) -> None:
+    """Let the graph give out what the gate made under the name of the value."""
+    graph.outputs[list(graph.outputs).index(value)] = made
+    name, value.name = value.name, made.name
+    made.name, made.shape = name, value.shape

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import onnx_ir as ir
 
-from qcompile.ir import is_op
+from qcompile.ir import graphs, is_op
 from qcompile.plan import Form, Plan
 from qcompile.targets import Role, Target
 from qcompile.verify.gates import Gate
@@ -20,9 +20,8 @@ def float_nodes(canonical: ir.Model, plan: Plan, target: Target, gate: Gate) -> 
     """
     if gate.of_weights:
         return {gate.node: "weights"}
-    makers = {value.name: value for node in canonical.graph for value in node.outputs}
-    makers |= {value.name: value for value in canonical.graph.inputs}
-    value = makers[gate.value]
+    every = (v for graph in graphs(canonical) for v in (*graph.inputs, *(v for node in graph for v in node.outputs)))
+    value = next(v for v in every if v.name == gate.value)
     found = {}
     maker = _unit_of(value.producer())
     if maker is not None and plan.makes_codes(maker.name):

@@ -50,8 +50,6 @@ class Sensitivity:
     """How many quantizations were measured in groups only."""
     bound: float
     """The largest share of such a group; 0 where there is none."""
-    without: int
-    """How many activations and weights have no gate, because they lie in bodies."""
 
 
 def sensitivity(
@@ -65,6 +63,8 @@ def sensitivity(
     worst: int = WORST,
 ) -> Sensitivity | None:
     """Measure what each quantization of a plan does alone to the float output with the lowest SQNR.
+
+    `canonical` is the float model that the plan names, once its migrations are carried out.
 
     Runs each feed at most `runs` times (never fewer than four); stops early once the `worst` gates are known. Memory
     holds one output of each feed beside one run. None where nothing is gated or no output is a float tensor.
@@ -88,7 +88,6 @@ def sensitivity(
         shares=tuple(shares),
         unmeasured=sum(size for _, size in left),
         bound=max((power / total for power, _ in left), default=0.0),
-        without=gated.without,
     )
 
 

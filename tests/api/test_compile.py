@@ -105,6 +105,9 @@ def test_interface_and_metadata_stay(name: str, compiled: Compiled) -> None:
         "qcompile.version": qcompile.__version__,
         "qcompile.plan.sha256": sha256(result.plan),
         "qcompile.calibration": "data",
+        "qcompile.requires": result.requires,
+        "qcompile.exact_on": ", ".join(result.exact_on),
+        "qcompile.tuned_for": "",  # the form was given
     }
     assert {p.key: p.value for p in new.metadata_props} == {p.key: p.value for p in old.metadata_props} | added
 
@@ -131,7 +134,7 @@ PRINT_DIGEST = """
 import hashlib, qcompile
 from itertools import islice
 from qcompile import models
-result = qcompile.compile(models.path("depthwise"), calib=islice(models.calibration("depthwise"), 16), effort="fast")
+result = qcompile.compile(models.path("depthwise"), calib=islice(models.calibration("depthwise"), 16), format="qoperator")
 result.save({path!r})
 print(hashlib.sha256(open({path!r}, "rb").read()).hexdigest())
 """

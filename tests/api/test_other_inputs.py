@@ -125,3 +125,19 @@ def test_weights_listed_as_inputs_may_be_left_out_of_the_data() -> None:
     result = qcompile.compile(proto, calib=[{"x": x()} for _ in range(8)], format="qoperator")
     assert [(node.op_type, node.integer) for node in result.operators] == [("MatMul", True)]
     assert [value.name for value in result.model.graph.inputs] == ["x"]
+
+
+def test_an_opset_without_kernels_is_compared_in_a_later_one() -> None:
+    """onnxruntime has no kernel for the Add and the Gemm of opset 6, whose broadcasting is an attribute."""
+    proto = model(
+        """(float[4,64] x, float[64] bias, float[64] c) => (float[4,64] y) {
+             b = Add <axis = 1, broadcast = 1> (x, bias) y = Gemm <broadcast = 1> (b, w, c) }"""
+    )
+    proto.ir_version = 3
+    proto.opset_import[0].version = 6
+    for name in ("bias", "c"):
+        proto.graph.initializer.append(numpy_helper.from_array(np.ones(64, np.float32), name))
+    proto.graph.input.append(onnx.helper.make_tensor_value_info("w", onnx.TensorProto.FLOAT, (64, 64)))
+    result = qcompile.compile(proto, calib=[{"x": x(4)} for _ in range(8)], format="qoperator")
+    assert result.sqnr_db > 30
+    assert [node.op_type for node in result.operators if node.integer] == ["Gemm"]

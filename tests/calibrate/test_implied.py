@@ -11,6 +11,7 @@ import pytest
 from qcompile.calibrate.implied import Filled, Free, Implied, State, Tokens, implied_values
 from qcompile.calibrate.picture_inputs import Picture
 from qcompile.calibrate.sources import input_specs
+from qcompile.calibrate.waveform_inputs import Waveform
 
 
 def implied(interface: str, nodes: str, **weights: np.ndarray | tuple[int, ...]) -> dict[str, Implied]:
@@ -143,6 +144,31 @@ def test_pictures_by_layout_and_scale(shape: str, first: str, expected: Implied)
         std=np.full(3, 58, np.float32).reshape((3,) if "Batch" in first else (3, 1, 1)),
         half=np.full(3, 0.5, np.float32).reshape((3,) if "Batch" in first else (3, 1, 1)),
         last=np.array([3]),
+    )
+    assert found == {"x": expected}
+
+
+@pytest.mark.parametrize(
+    ("shape", "nodes", "expected"),
+    [
+        ("N,T", "u = Unsqueeze(x, one) p = Pad(u, pads) y = Conv(p, w)", Waveform()),
+        ("N,1,T", "y = Conv(x, w)", Waveform()),
+        ("N,1,T", "c = Conv(x, w) y = InstanceNormalization(c, eight, eight)", Free()),
+        ("N,C,T", "y = Conv(x, w)", Free()),
+        ("N,1,T", "y = Conv(x, pointwise)", Free()),
+        ("N,80,T", "y = Conv(x, bands)", Free()),
+    ],
+)
+def test_sound_is_what_a_convolution_along_time_reads(shape: str, nodes: str, expected: Implied) -> None:
+    found = implied(
+        f"(float[{shape}] x) => (float[N,8,M] y)",
+        nodes,
+        one=np.array([1]),
+        pads=np.array([0, 0, 4, 0, 0, 4]),
+        eight=(8,),
+        w=(8, 1, 9),
+        pointwise=(8, 1, 1),
+        bands=(8, 80, 3),
     )
     assert found == {"x": expected}
 

@@ -11,7 +11,7 @@ import pytest
 
 from qcompile.calibrate.hypotheses import LENGTHS, TRIALS
 from qcompile.calibrate.sources import input_specs, open_feeds
-from qcompile.calibrate.synthetic import synthetic_feeds
+from qcompile.calibrate.synthetic import STEPS, synthetic_feeds
 from qcompile.errors import CalibrationError
 from qcompile.pipeline import Feed
 
@@ -115,10 +115,45 @@ def test_states_are_zeros_and_share_their_batch_with_the_data() -> None:
         k=np.array(16000),
         **RECURRENT,
     )
-    (feed,) = feeds_of(model)
+    feed = feeds_of(model)[0]
     assert (feed["x"].shape, feed["h"].shape) == ((1, 1, 4), (1, 1, 2))
     assert feed["rate"] == 16000
     assert not feed["h"].any()
+
+
+def test_a_state_that_comes_out_goes_into_the_next_sample() -> None:
+    model = graph("(float[1,2] x, float[B,2] h) => (float[1,2] y, float[B,2] hn)", "y = Exp(x) hn = Add(h, x)")
+    feeds = feeds_of(model)
+    assert len(feeds) == STEPS
+    np.testing.assert_array_equal(feeds[0]["h"], np.zeros((1, 2)))
+    np.testing.assert_array_equal(feeds[2]["h"], feeds[0]["x"] + feeds[1]["x"])
+
+
+def test_sound_is_a_second_long() -> None:
+    nodes = "u = Unsqueeze(x, one) y = Conv<strides = [5]>(u, w)"
+    (feed, soft) = feeds_of(graph("(float[B,N] x) => (float[B,8,T] y)", nodes, one=np.array([1]), w=(8, 1, 10)), 2)
+    assert feed["x"].shape == (1, 16000)
+    assert abs(feed["x"]).max() == 1
+    assert abs(soft["x"]).max() < 1
+
+
+def test_sound_beside_a_state_comes_in_pieces_for_which_the_state_stays_small() -> None:
+    # Of pieces that run, those of 560 samples and more leave the state alone; shorter ones let it grow.
+    model = graph(
+        "(float[B,N] x, float[1,1] h) => (float[B,8,T] y, float[1,1] hn)",
+        "u = Unsqueeze(x, one) y = Conv(u, w) s = Shape<start = 1>(x) f = Cast<to = 1>(s) "
+        "short = Less(f, limit) g = Cast<to = 1>(short) m = ReduceMax<keepdims = 1>(y) q = Mul(m, tiny) "
+        "r = Reshape(q, ones) a = Add(h, g) b = Mul(a, half) c = Add(a, r) hn = Where(short, c, b)",
+        one=np.array([1]),
+        ones=np.array([1, 1]),
+        limit=np.array([560], np.float32),
+        half=np.array(0.5, np.float32),
+        tiny=np.array(1e-6, np.float32),
+        w=(8, 1, 10),
+    )
+    feeds = feeds_of(model)
+    assert feeds[0]["x"].shape == (1, 576)
+    assert abs(feeds[-1]["h"]).max() < 1e-3
 
 
 @pytest.mark.parametrize(("interface", "expected"), [("float[n] x", (16,)), ("float[n] x, float[n,2] z", (1,))])

@@ -14,7 +14,7 @@ from qcompile import __version__
 
 Run = Callable[..., Result]
 
-COMMANDS = ["compile", "validate", "inspect", "passes", "targets", "demo"]
+COMMANDS = ["compile", "validate", "bench", "inspect", "passes", "targets", "demo"]
 
 
 def test_help_lists_the_commands_that_there_are(qcompile_: Run) -> None:
@@ -49,7 +49,6 @@ def test_help_imports_nothing_heavy() -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["bench", "a.onnx", "b.onnx"], "No such command 'bench'"),
         (["advise", "a.onnx"], "No such command 'advise'"),
         (["--report", "out.html", "a.onnx"], "No such option '--report'"),
         (["compile"], "Missing argument 'MODEL'"),
@@ -69,6 +68,11 @@ def test_help_imports_nothing_heavy() -> None:
         (["validate", "a.onnx", "b.onnx", "--data", "d", "--json", "b.onnx"], "--json b.onnx is also INT8"),
         (["a.onnx", "--print-after", "fold-batchnorm", "--json", "-"], "would both write to stdout"),
         (["validate", "a.onnx", "b.onnx"], "Missing option '--data'"),
+        (["bench", "a.onnx"], "Missing argument 'INT8'"),
+        (["bench", "a.onnx", "b.onnx", "--threads", "1,x"], "'1,x' is not such as 1,2"),
+        (["bench", "a.onnx", "b.onnx", "--batch", "0"], "'0' is not such as 1,2"),
+        (["bench", "a.onnx", "b.onnx", "--data", "d", "--input-shape", "x=1"], "--data gives a real one; drop one"),
+        (["bench", "a.onnx", "b.onnx", "--json", "b.onnx"], "--json b.onnx is also INT8"),
         (["targets", "cpuu"], "no target 'cpuu'; did you mean cpu?"),
         (["demo", "--model", "residul"], "no model 'residul'; did you mean residual?"),
     ],

@@ -54,11 +54,11 @@ def test_summary_names_what_costs_most_and_what_would_make_it_exact(
     start = next(i for i, line in enumerate(lines) if line.startswith("error"))
     assert lines[start : start + 6] == [
         "error     34 % of the error at boxes: what Conv conv_3 makes (tried: range by min-max)",
-        "          exact with --exclude '^(conv_3|conv_4)$' (7.4 % of the multiply-adds in float, about 5.1 % slower)",
-        "          120 % of the error at boxes: weights of Conv conv_9 (tried: one scale, bias corrected)",
-        "          exact with --exclude '^(conv_3|conv_4)$' (7.4 % of the multiply-adds in float)",
-        "          6 % of the error at boxes: input image (tried: range by min-max)",
-        "          exact with --exclude '^conv_1$' (7.4 % of the multiply-adds in float, about 5.1 % slower)",
+        "          exact with --exclude '^(conv_3|conv_4)$' (7.4 % of the multiply-adds, about 5.1 % slower)",
+        "          120 %: weights of Conv conv_9 (tried: one scale, bias corrected)",
+        "          exact with --exclude '^(conv_3|conv_4)$' (7.4 % of the multiply-adds)",
+        "          6 %: input image (tried: range by min-max)",
+        "          exact with --exclude '^conv_1$' (7.4 % of the multiply-adds, about 5.1 % slower)",
     ]
 
 
@@ -84,8 +84,8 @@ def test_summary_of_a_large_model_fits_one_screen(compiled: Make, make: Make, re
     lines = rendered(compiled_text(facts_of(result)))
     assert len(lines) <= LINES
     assert max(map(len, lines)) <= COLUMNS
-    assert "and 10 more outputs, all nearer" in "\n".join(lines)
-    assert any(line.split()[:2] == ["80", "others"] for line in lines)
+    assert "; the worst 2 of 12 outputs" in "\n".join(lines)
+    assert any(line.split()[:2] == ["120", "others"] for line in lines)
 
 
 def test_inputs_and_outputs_of_8_bits_are_listed(compiled: Make, make: Make, rendered: Render) -> None:
@@ -140,8 +140,8 @@ def test_passes_say_where_they_declined(compiled: Make, rendered: Render) -> Non
 @pytest.mark.parametrize(
     ("min_sqnr", "verdict"),
     [
-        (None, "the worst output is at 21.5 dB over 128 samples"),
-        (20, "met: SQNR >= 20 dB; the worst output is at 21.5 dB over 128 samples"),
+        (None, "the worst output, boxes, is at 21.5 dB over 128 samples"),
+        (20, "met: SQNR >= 20 dB; the worst output, boxes, is at 21.5 dB over 128 samples"),
         (30, "missed: SQNR of output 'boxes' is 21.5 dB, below 30 dB"),
     ],
 )

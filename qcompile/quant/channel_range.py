@@ -1,0 +1,60 @@
+"""The range and the power of a tensor per channel, gathered sample by sample."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Channels = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class ChannelRange:
+    """Extremes, and sum of squares, of every channel along `axis`; observing gives a new one, memory does not grow."""
+
+    axis: int
+    low: Channels | None = None
+    """float64, shape (C,), as `high` and `squares`; None where nothing was seen."""
+    high: Channels | None = None
+    squares: Channels | None = None
+    count: int = 0
+    """Elements of each channel."""
+
+    def observe(self, array: npt.NDArray[np.float32]) -> ChannelRange:
+        """This range after seeing `array`, any shape with the same number of channels; may be empty."""
+        if not array.size:
+            return self
+        axis = self.axis % array.ndim
+        others = tuple(i for i in range(array.ndim) if i != axis)
+        low, high = array.min(axis=others).astype(np.float64), array.max(axis=others).astype(np.float64)
+        squares = np.square(array, dtype=np.float64).sum(axis=others)
+        count = self.count + array.size // array.shape[axis]
+        if self.low is None or self.high is None or self.squares is None:
+            return ChannelRange(self.axis, low, high, squares, count)
+        low, high = np.minimum(self.low, low), np.maximum(self.high, high)
+        return ChannelRange(self.axis, low, high, self.squares + squares, count)
+
+    @property
+    def magnitude(self) -> Channels:
+        """The largest magnitude of every channel, shape (C,). Raises ValueError where nothing was seen."""
+        low, high = self._extremes()
+        return np.maximum(-low, high)
+
+    @property
+    def power(self) -> Channels:
+        """The mean square of every channel, shape (C,). Raises ValueError where nothing was seen."""
+        if self.squares is None:
+            raise ValueError("nothing was observed")
+        return self.squares / self.count
+
+    def divided(self, factors: npt.ArrayLike) -> tuple[float, float]:
+        """The range, with zero inside, of the whole tensor once its channels are divided by positive factors."""
+        low, high = self._extremes()
+        return min(float((low / factors).min()), 0.0), max(float((high / factors).max()), 0.0)
+
+    def _extremes(self) -> tuple[Channels, Channels]:
+        if self.low is None or self.high is None:
+            raise ValueError("nothing was observed")
+        return self.low, self.high
