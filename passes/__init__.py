@@ -87,6 +87,7 @@ DEFAULT_ORDER: tuple[tuple[str, str], ...] = (
     ("lower", "qcompile.passes.lower.route_channels.RouteChannels"),
     ("lower", "qcompile.passes.lower.pad_channels.PadChannels"),
     ("lower", "qcompile.passes.lower.fold_stem.FoldStem"),
+    ("lower", "qcompile.passes.lower.split_products.SplitProducts"),
     ("lower", "qcompile.passes.lower.shift_zero_point.ShiftZeroPoint"),
 )
 """(stage, dotted name of the pass class)."""

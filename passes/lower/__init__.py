@@ -26,6 +26,7 @@ from qcompile.passes.lower.pad_integers import PadIntegers
 from qcompile.passes.lower.pool_before_activation import PoolBeforeActivation
 from qcompile.passes.lower.route_channels import RouteChannels
 from qcompile.passes.lower.shift_zero_point import ShiftZeroPoint
+from qcompile.passes.lower.split_products import SplitProducts
 from qcompile.passes.lower.spread_blocks import SpreadBlocks
 from qcompile.passes.lower.widen_groups import WidenGroups
 
@@ -54,6 +55,7 @@ __all__ = [
     "PoolBeforeActivation",
     "RouteChannels",
     "ShiftZeroPoint",
+    "SplitProducts",
     "SpreadBlocks",
     "WidenGroups",
 ]

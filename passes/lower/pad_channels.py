@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from math import prod
 from typing import ClassVar
 
@@ -25,8 +26,17 @@ DENSE, DENSE_LEAST, DEPTHWISE = 4, 16, 16
 DEPTHWISE_COST = 8
 """What a multiply-add of a depthwise convolution costs beside one of a dense: measured with AVX512-VNNI."""
 
-Row = tuple[int, ...]
-"""The channels of a value by their numbers."""
+
+@dataclass(frozen=True, eq=False)
+class Row:
+    """The channels of a value by their numbers; one object for all values with the same channels."""
+
+    numbers: tuple[int, ...] = ()
+
+    @cached_property
+    def times(self) -> Counter[int]:
+        """How often each number occurs."""
+        return Counter(self.numbers)
 
 
 class PadChannels(Substitute):
@@ -73,18 +83,20 @@ class _Padding:
     def __init__(self, trace: ChannelTrace) -> None:
         self._fixed, self._convs = trace.fixed, trace.convs
         self._behind: Counter[int] = Counter()
-        self._rows = {value: tuple(channels.tolist()) for value, channels in trace.values()}
+        rows: dict[tuple[int, ...], Row] = {}
+        by_value = {value: tuple(channels.tolist()) for value, channels in trace.values()}
+        self._rows = {value: rows.setdefault(numbers, Row(numbers)) for value, numbers in by_value.items()}
         self._held: dict[Row, int] = {}
         self._through: dict[int, list[Row]] = {}
-        for row in dict.fromkeys(self._rows.values()):
-            for number in dict.fromkeys(row):
+        for row in rows.values():
+            for number in row.times:
                 self._through.setdefault(number, []).append(row)
 
     def layouts(self) -> dict[ir.Value, np.ndarray]:
         """Which channel each place of each value holds."""
         layouts = {}
         for value, row in self._rows.items():
-            parts = [[place, *[EMPTY] * self._behind[number]] for place, number in enumerate(row)]
+            parts = [[place, *[EMPTY] * self._behind[number]] for place, number in enumerate(row.numbers)]
             layouts[value] = np.array([place for part in parts for place in part], np.int64)
         return layouts
 
@@ -95,14 +107,14 @@ class _Padding:
     def hold(self, conv: IntegerConv) -> None:
         """Let no later padding take the fast kernel from the convolution."""
         for need in _needs(conv):
-            row = self._rows.get(need.value, ())
+            row = self._row(need.value)
             self._held[row] = max(need.multiple, self._held.get(row, 1))
 
     def meet(self, conv: IntegerConv) -> bool:
         """Widen what the convolution reads and makes until the fast kernel takes it; or leave all as it was."""
         before, work = self._behind.copy(), self._work(self._convs)
         most = work + self._work([conv])
-        done = all(self._widen(self._rows.get(need.value, ()), self._lack(need), frozenset()) for need in _needs(conv))
+        done = all(self._widen(self._row(need.value), self._lack(need), frozenset()) for need in _needs(conv))
         if not done or not self.is_met(conv) or self._work(self._convs) > most:
             self._behind = before
             return False
@@ -115,16 +127,19 @@ class _Padding:
         for conv in convs:
             shape, (_, inputs, *kernel) = conv.y.shape or (), conv.weight.shape
             area = prod(size for size in (*shape[2:], *kernel) if isinstance(size, int))
-            reads = DEPTHWISE_COST if conv.depthwise else self._width(self._rows.get(conv.x, ())) or inputs
+            reads = DEPTHWISE_COST if conv.depthwise else self._width(self._row(conv.x)) or inputs
             work += area * reads * self._width(self._rows[conv.y])
         return work
+
+    def _row(self, value: ir.Value) -> Row:
+        return self._rows.get(value, Row())
 
     def _lack(self, need: _Need) -> int:
         width = self._width(self._rows[need.value]) if need.value in self._rows else need.count
         return max(need.least - width, -width % need.multiple)
 
     def _width(self, row: Row) -> int:
-        return len(row) + sum(map(self._behind.__getitem__, row)) if self._behind else len(row)
+        return len(row.numbers) + sum(more * row.times[number] for number, more in self._behind.items())
 
     def _widen(self, row: Row, lack: int, settled: frozenset[Row]) -> bool:
         """Put empty channels at the last place that can take them, and mend what other rows lose by it elsewhere."""
@@ -132,7 +147,7 @@ class _Padding:
             return True
         settled |= {row}
         tried = set()
-        for number in reversed(row):
+        for number in reversed(row.numbers):
             others = [other for other in self._through[number] if other != row]
             if number in self._fixed or tuple(others) in tried or not settled.isdisjoint(others):
                 continue

@@ -20,6 +20,7 @@ from qcompile.api.runnable import runnable_form
 from qcompile.api.source import OpenedSource, open_source
 from qcompile.api.whereabouts import TUNED_FOR, where_it_runs
 from qcompile.calibrate import Progress, carry, input_specs, open_feeds, split_feeds, stateless_specs, synthetic_feeds
+from qcompile.decide import Sensing
 from qcompile.errors import TargetError
 from qcompile.ir import Source, has_external_data, lowest_runtime, quantized_form, saved_size, weight_bytes
 from qcompile.pipeline import Context, Feed, Hook, Pipeline, Trace, VerifyEach
@@ -173,6 +174,8 @@ class _Compilation:
         if self.request.verify_each:
             hooks.append(VerifyEach(self.model, self.context))
         self._stages("canonicalize", hooks=hooks)
+        repairs = self.request.pipeline.stage("repair")
+        self.sensing = Sensing(self.model.clone(), self.context, repairs, self.held_back, self.request.runtime)
         planner = Planner(
             self.model,
             self.context,
@@ -182,6 +185,7 @@ class _Compilation:
             self._built,
             self._load,
             self._sqnr_db,
+            self.sensing,
             self.progress,
         )
         plan, speed = planner.plan()
@@ -261,6 +265,7 @@ class _Compilation:
             external_data=external,
             requires=requires,
             exact_on=exact,
+            culprits=self.sensing.culprits(plan, speed) if self.request.effort != "fast" else (),
             tuned_for=plan.notes.get(TUNED_FOR, ""),
             speed=speed,
         )

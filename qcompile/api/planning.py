@@ -21,6 +21,7 @@ from qcompile.decide import (
     Overrides,
     Placement,
     ScaleLink,
+    Sensing,
     SpeedSearch,
     Step,
     Stopwatch,
@@ -38,6 +39,7 @@ from qcompile.decide import (
     range_axes,
     scale_links,
     scale_migrations,
+    slowdown,
     unseen,
     weight_rounder,
     without_costly_storage,
@@ -66,6 +68,8 @@ class Planner:
     """A session of such a model that takes and gives what the float model does."""
     sqnr_db: Callable[[Plan], float]
     """What a plan does to the outputs, on held-back samples."""
+    sensing: Sensing
+    """What each quantization of a plan does to the outputs."""
     progress: Progress
 
     def plan(self) -> tuple[Plan, float | None]:
@@ -99,7 +103,16 @@ class Planner:
         missing |= self._cheaper_in_float(self._place(missing))
         roundings = self._roundings(drafter) if request.effort != "fast" else []
         migrations = scale_migrations(drafter, self._links)
-        search = AccuracySearch(drafter, self._place, self.sqnr_db, [precise_outputs], roundings, migrations)
+        search = AccuracySearch(
+            drafter,
+            self._place,
+            self.sqnr_db,
+            [precise_outputs],
+            roundings,
+            migrations,
+            self.sensing.relaxations if request.effort != "fast" else None,
+            self._slowdown if request.may_time() else None,
+        )
         choice = search.run(missing)
         if not request.may_time() or not choice.placement.units:
             return self._noted(self._well_stored(choice.plan), timed=False), None
@@ -158,11 +171,18 @@ class Planner:
         self.progress("time", 0, None)
         assert self.context.feed is not None
         feed, runtime = self.context.feed, self.request.runtime
-        clock = Stopwatch(self.model, self.original, feed, runtime, self.build, self.load)
-        search = SpeedSearch(clock, redraft, self.sqnr_db, thorough=self.request.effort == "max")
+        search = SpeedSearch(self._clock, redraft, self.sqnr_db, thorough=self.request.effort == "max")
         if not self.request.cache:
             return search.run(choice)
         return Memory.default().search(search, choice, fingerprint(self.model, choice, feed, runtime))
+
+    @cached_property
+    def _clock(self) -> Stopwatch:
+        assert self.context.feed is not None
+        return Stopwatch(self.model, self.original, self.context.feed, self.request.runtime, self.build, self.load)
+
+    def _slowdown(self, choice: Choice, names: Collection[str]) -> float:
+        return slowdown(self._clock.prices(choice), names)
 
     @cached_property
     def _overrides(self) -> Overrides:

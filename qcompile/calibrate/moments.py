@@ -17,8 +17,8 @@ from qcompile.runtime import ONE_THREAD, Runtime, Session
 SAMPLES = 32
 """Feeds that are run at most; weights fitted to 16 of them already did as well on others."""
 
-POSITIONS = 512
-"""Patches of one feed that enter a moment: neighbours are much alike."""
+POSITIONS = 256
+"""Patches of one feed that enter a moment: neighbours are much alike, more feeds say more than more of them."""
 
 MOMENT_BYTES = 1 << 28
 """Memory for all moments together. The layers left out are those with the most terms in a sum, where rounding errors

@@ -5,7 +5,6 @@ from __future__ import annotations
 from qcompile.decide.accuracy import AccuracySearch, Choice
 from qcompile.decide.bias_correction import bias_shifts, mean_axes
 from qcompile.decide.costly_storage import without_costly_storage
-from qcompile.decide.costly_storage import without_costly_storage
 from qcompile.decide.drafting import AUTOMATIC, Drafter, Method, Step, known_ranges
 from qcompile.decide.estimate import cheaper_in_float
 from qcompile.decide.facts import computes_float, node_facts
@@ -15,11 +14,13 @@ from qcompile.decide.migration import range_axes, scale_migrations
 from qcompile.decide.output_precision import precise_outputs
 from qcompile.decide.parameters import activation_scheme, make_plan
 from qcompile.decide.placement import Placement, Unit, place, unseen
+from qcompile.decide.prices import slowdown
 from qcompile.decide.recipe_rules import NO_OVERRIDES, Overrides, apply_recipe
 from qcompile.decide.relaxation import AIM_DB, WORTH_DB, relaxations
 from qcompile.decide.relaxation_by_share import relaxations_by_share
 from qcompile.decide.rounding import WeightRounder, weight_rounder
 from qcompile.decide.scale_links import ScaleLink, scale_links
+from qcompile.decide.sensing import Sensing
 from qcompile.decide.speed import Clock, SpeedSearch, Timed, kept_for_speed
 from qcompile.decide.stopwatch import Stopwatch
 
@@ -37,6 +38,7 @@ __all__ = [
     "Overrides",
     "Placement",
     "ScaleLink",
+    "Sensing",
     "SpeedSearch",
     "Step",
     "Stopwatch",
@@ -62,8 +64,8 @@ __all__ = [
     "relaxations_by_share",
     "scale_links",
     "scale_migrations",
+    "slowdown",
     "unseen",
     "weight_rounder",
-    "without_costly_storage",
     "without_costly_storage",
 ]

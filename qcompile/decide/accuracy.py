@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from qcompile.decide.drafting import Drafter, Method, Step
@@ -12,6 +12,12 @@ from qcompile.plan import Code, Plan, Reason
 
 GAIN_DB = 0.3
 """What a candidate must gain over a simpler one to be taken: below it, held-back samples tell noise."""
+
+CEILING_DB = 46.0
+"""SQNR from which on no more is asked for: detectors that give boxes in pixels lose some 3 % there, all others less."""
+
+UNSEEN = 0.03
+"""Slowdown that the clock can hardly tell from noise: so much is given for half the noise, though the aim is met."""
 
 Measure = Callable[[Plan], float]
 """SQNR of the lowest output under a plan, in dB, on held-back samples."""
@@ -43,6 +49,10 @@ class AccuracySearch:
     """Repairs of the weights alone; they cost time, and are tried first where the weights' errors can be seen."""
     migrations: Sequence[Step] = ()
     """Repairs that begin the plan anew, with channels scaled; tried before all others where the aim is not met."""
+    ranked: Callable[[Choice], Sequence[Mapping[str, Reason]]] | None = None
+    """Sets of nodes to give back to float by what they were measured to do, the smallest first; None: not measured."""
+    slowdown: Callable[[Choice, Collection[str]], float] | None = None
+    """What it costs to give nodes back, as a share of a run; None: not known."""
 
     def run(self, kept_float: Mapping[str, Reason]) -> Choice:
         """The best choice with these nodes in float, and more of them where 8 bits are too few.
@@ -53,7 +63,7 @@ class AccuracySearch:
         plain = [Method(reading) for reading in self.drafter.readings]
         methods = [m for method in plain for m in (method, method.then(self.drafter.correct_bias))]
         best = self._repaired(self._best(None, methods, placement, kept_float))
-        relaxed = self._relaxed(best) if best.sqnr_db < AIM_DB else best
+        relaxed = self._relaxed(best) if best.sqnr_db < (AIM_DB if self.slowdown is None else CEILING_DB) else best
         return best if relaxed is best else self._repaired(relaxed)
 
     def _repaired(self, best: Choice) -> Choice:
@@ -78,12 +88,21 @@ class AccuracySearch:
     def _relaxed(self, base: Choice) -> Choice:
         """The choice with its worst nodes in float, where that is worth their speed."""
         best = base
-        for more in relaxations(base.placement, base.plan, self.drafter.seen):
-            kept = {**base.kept_float, **more}
-            found = self._best(None, [base.method], self.place(kept), kept)
-            if found.sqnr_db >= best.sqnr_db + WORTH_DB:
-                best = found
+        for by_measure in (True, False):
+            for more in self._candidates(base, by_measure) if best.sqnr_db < AIM_DB or by_measure else ():
+                if base.sqnr_db >= AIM_DB and (self.slowdown is None or self.slowdown(base, more) > UNSEEN):
+                    continue
+                kept = {**base.kept_float, **more}
+                found = self._best(None, [base.method], self.place(kept), kept)
+                if found.sqnr_db >= best.sqnr_db + WORTH_DB:
+                    best = found
         return best
+
+    def _candidates(self, base: Choice, by_measure: bool) -> Sequence[Mapping[str, Reason]]:
+        """Sets of nodes to give back: by what they were measured to do, or by how their inputs fit 8 bits."""
+        if not by_measure:
+            return relaxations(base.placement, base.plan, self.drafter.seen)
+        return self.ranked(base) if self.ranked is not None else ()
 
     def _best(
         self, best: Choice | None, methods: Iterable[Method], placement: Placement, kept_float: Mapping[str, Reason]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -64,21 +65,60 @@ def smoothed(links: Sequence[ScaleLink], plan: Plan, ranges: Mapping[str, Channe
     for link in links:
         seen = [ranges[value.name or ""] for value in link.read]
         size = np.max([channel.magnitude for channel in seen], axis=0)
-        blocks = [weight_blocks(reader) for reader in link.readers]
-        largest = np.max([np.abs(block).max(axis=(1, 3)).reshape(-1) for block in blocks], axis=0)
-        candidates = [np.ones(link.channels), *(_ratios(size**a, largest ** (1 - a)) for a in ALPHAS)]
-        noise = [
-            sum(
-                _noise(block, factor, ranges[reader.inputs[0].name or ""], plan, reader.name or "")
-                for block, reader in zip(blocks, link.readers, strict=True)
-                if reader.inputs[0] is not None
-            )
-            for factor in candidates
-        ]
+        blocks = (np.abs(weight_blocks(reader)) for reader in link.readers)
+        largest = np.max([block.max(axis=(1, 3)).reshape(-1) for block in blocks], axis=0)
+        readers = [_Reader.of(reader, ranges, plan) for reader in link.readers]
+        before = sum(reader.noise(np.ones(link.channels), reader.step) for reader in readers)
+        candidates = [_ratios(size**a, largest ** (1 - a)) for a in ALPHAS]
+        noise = [sum(reader.noise(factors, reader.step_with(factors)) for reader in readers) for factors in candidates]
         best = int(np.argmin(noise))
-        if noise[best] <= WORTH * noise[0]:
+        if noise[best] <= WORTH * before:
             found.append((link, candidates[best]))
     return _by_value(found)
+
+
+@dataclass(frozen=True)
+class _Reader:
+    """A linear node, and what rounding does to it."""
+
+    weight: Array
+    """In blocks."""
+    seen: ChannelRange
+    """Of its input."""
+    step: float
+    """Between the codes of its input as the plan has them; 0 where it reads floats."""
+    is_rounded: bool
+    """Whether its weight is."""
+
+    @classmethod
+    def of(cls, node: ir.Node, ranges: Mapping[str, ChannelRange], plan: Plan) -> _Reader:
+        assert node.inputs[0] is not None
+        value = node.inputs[0].name or ""
+        seen = ranges[value]
+        step = 0.0
+        if plan.is_integer(node.name):
+            step = float(plan.values[value].scale) if plan.reads_codes(node.name) else _step(seen, np.ones(1))
+        return cls(weight_blocks(node), seen, step, (node.name or "", 1) in plan.weights)
+
+    def step_with(self, factors: Array) -> float:
+        """The step once channels are divided by factors."""
+        return _step(self.seen, factors) if self.step else 0.0
+
+    def noise(self, factors: Array, step: float) -> float:
+        """Expected noise power of the output, summed over its channels, with that step between the input's codes."""
+        groups, _, inputs, taps = self.weight.shape
+        weight = self.weight * factors.reshape(groups, 1, inputs, 1)
+        noise = step**2 * float((weight**2).sum())
+        if self.is_rounded:
+            power = (self.seen.power / factors**2).reshape(groups, inputs).sum(axis=1) * taps
+            steps = np.abs(weight).max(axis=(2, 3)) / 127
+            noise += float(((steps**2).sum(axis=1) * power).sum())
+        return noise / 12
+
+
+def _step(seen: ChannelRange, factors: Array) -> float:
+    low, high = seen.divided(factors)
+    return (high - low) / 255
 
 
 def weight_blocks(node: ir.Node) -> Array:
@@ -96,19 +136,6 @@ def weight_blocks(node: ir.Node) -> Array:
     if node.op_type == "Conv" or attribute(node, "transB", 0):
         return by_group.reshape(groups, len(weight) // groups, weight.shape[1], -1)
     return by_group.reshape(groups, len(weight) // groups, weight.shape[1], -1).swapaxes(1, 2)
-
-
-def _noise(block: Array, factors: Array, seen: ChannelRange, plan: Plan, reader: str) -> float:
-    """Expected noise power of a reader's output, summed over its channels: rounded weights, and rounded activations."""
-    groups, _, inputs, taps = block.shape
-    weight = block * factors.reshape(groups, 1, inputs, 1)
-    power = (seen.power / factors**2).reshape(groups, inputs).sum(axis=1) * taps
-    steps = np.abs(weight).max(axis=(2, 3)) / 127
-    noise = float(((steps**2).sum(axis=1) * power).sum()) / 12 if (reader, 1) in plan.weights else 0.0
-    if plan.is_integer(reader):
-        low, high = seen.divided(factors)
-        noise += ((high - low) / 255) ** 2 / 12 * float((weight**2).sum())
-    return noise
 
 
 def _ratios(above: Array, below: Array) -> Array:

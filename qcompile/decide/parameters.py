@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 import numpy as np
 
@@ -29,9 +29,9 @@ from qcompile.targets import Role, Target
 Range = tuple[float, float]
 Migrations = Mapping[str, tuple[float, ...]]
 
-LIKE_RANGES = 0.8
-"""Inputs of a Concat that span at least this share of the joined range take its parameters: at most 2 dB
-(20 log10 1/0.8) of one input are given for a Concat that only copies."""
+LIKE_RANGES = 0.5
+"""Inputs of a Concat that span at least this share of the joined range take its parameters: at most one bit of an input
+is given for a Concat that only copies, and none if nothing else reads it, since the output has these steps anyway."""
 
 
 def activation_scheme(target: Target) -> Scheme:
@@ -65,23 +65,42 @@ def make_plan(
 
 
 def _join_like_ranges(placement: Placement, ranges: dict[str, Range]) -> dict[str, Range]:
-    """Let the output of each Concat span its inputs, and inputs that span almost as much span the same."""
+    """Let the output of each Concat span its inputs, and inputs that span almost as much span the same.
+
+    Along chains of them, so that a Concat that another one widens widens its own inputs.
+    """
     makers = {unit.outputs[0].name: unit for unit in placement.units if unit.form is Form.INTEGER}
-    for unit in placement.units:
-        if unit.entry.role is not Role.JOIN:
-            continue
-        output = placement.groups[unit.outputs[0].name or ""]
-        inputs = [placement.groups[v.name or ""] for v in unit.activations if v.name in placement.groups]
-        spans = [ranges[name] for name in inputs]
-        constants = [array for v in unit.activations if (array := constant(v)) is not None]
-        ends = [*spans, *((float(array.min()), float(array.max())) for array in constants)]
-        hull = (min(low for low, _ in ends), max(high for _, high in ends))
-        ranges[output] = hull
-        for name, (low, high) in zip(inputs, spans, strict=True):
-            is_like = high - low >= LIKE_RANGES * (hull[1] - hull[0])
-            if is_like and name in makers and _stays_clamped(makers[name], hull):
-                ranges[name] = hull
+    joins = [unit for unit in placement.units if unit.entry.role is Role.JOIN]
+    for unit in joins:
+        output, inputs = _joined_groups(placement, unit)
+        ranges[output] = _hull(ranges[name] for name in inputs)
+    spans = {name: high - low for name, (low, high) in ranges.items()}
+    before: dict[str, Range] = {}
+    while ranges != before:
+        before = dict(ranges)
+        for unit in joins:
+            output, inputs = _joined_groups(placement, unit)
+            hull = ranges[output] = _hull([*(ranges[name] for name in (output, *inputs)), *_constant_ranges(unit)])
+            for name in inputs:
+                is_like = spans[name] >= LIKE_RANGES * (hull[1] - hull[0])
+                if is_like and name in makers and _stays_clamped(makers[name], hull):
+                    ranges[name] = hull
     return ranges
+
+
+def _joined_groups(placement: Placement, unit: Unit) -> tuple[str, list[str]]:
+    inputs = [placement.groups[v.name or ""] for v in unit.activations if v.name in placement.groups]
+    return placement.groups[unit.outputs[0].name or ""], inputs
+
+
+def _constant_ranges(unit: Unit) -> list[Range]:
+    constants = (array for v in unit.activations if (array := constant(v)) is not None)
+    return [(float(array.min()), float(array.max())) for array in constants]
+
+
+def _hull(ranges: Iterable[Range]) -> Range:
+    lows, highs = zip(*ranges, strict=True)
+    return min(lows), max(highs)
 
 
 def _stays_clamped(unit: Unit, span: Range) -> bool:

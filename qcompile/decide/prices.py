@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import onnx_ir as ir
@@ -42,6 +42,19 @@ class Prices:
             {value: cost * edges for value, cost in self.edges.dequantize.items()},
         )
         return Prices(tasks, scaled, self.read_as_floats)
+
+
+def slowdown(prices: Prices, names: Collection[str]) -> float:
+    """How much longer a run takes if these tasks compute in float, as a share of all tasks on integers; at most."""
+    edges, given = prices.edges, [task for task in prices.tasks if task.name in names]
+    more = sum(
+        task.floating
+        - task.integer
+        + sum(edges.dequantize.get(value, 0.0) for value in task.reads)
+        + sum(edges.quantize.get(value, 0.0) for value in task.makes)
+        for task in given
+    )
+    return more / max(sum(task.integer for task in prices.tasks), 1e-9)
 
 
 def priced(

@@ -25,6 +25,10 @@ Rows = npt.NDArray[np.float64]
 WEIGHT = 1
 """Input of Conv, Gemm and MatMul."""
 
+WORK = 1 << 34
+"""Multiply-adds of one round over all weights, of which a method takes a few: seconds, whatever the model. The layers
+left out are those with the most terms in a sum, where rounding errors average out best."""
+
 
 def weight_rounder(
     model: ir.Model,
@@ -36,7 +40,7 @@ def weight_rounder(
 
     Raises ModelError where the runtime refuses a feed.
     """
-    layers = layer_inputs(model)
+    layers = _affordable(model, layer_inputs(model))
     shown = model.clone()
     InsertObservers(list(dict.fromkeys(layer.value for layer in layers.values()))).run(shown, Context())
     return WeightRounder(model, second_moments(shown, layers, feeds, runtime=runtime, progress=progress))
@@ -74,6 +78,20 @@ class WeightRounder:
             return plan
         shifts = {name: shift for name, shift in plan.bias_shifts.items() if (name, WEIGHT) not in roundings}
         return replace(plan, roundings=roundings, bias_shifts=shifts, notes=plan.notes | {"rounding": str(method)})
+
+
+def _affordable(model: ir.Model, layers: Mapping[str, LayerInput]) -> dict[str, LayerInput]:
+    """The layers that `WORK` has room for, in the order of the graph."""
+    weights = {node.name or "": constant(node.inputs[WEIGHT]) for node in nodes(model) if node.name in layers}
+    kept, left = set(), WORK
+    for name in sorted(layers, key=lambda name: layers[name].inner):
+        weight = weights[name]
+        assert weight is not None
+        left -= layers[name].inner * weight.size
+        if left < 0:
+            break
+        kept.add(name)
+    return {name: layer for name, layer in layers.items() if name in kept}
 
 
 def layer_inputs(model: ir.Model) -> dict[str, LayerInput]:

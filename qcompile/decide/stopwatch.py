@@ -30,6 +30,7 @@ class Stopwatch:
     """A session of such a model that takes and gives what the float model does."""
     built: dict[int, tuple[Plan, ir.Model, Trace]] = field(default_factory=dict)
     """What was built already, by the identity of the plan."""
+    priced: dict[int, Prices] = field(default_factory=dict)
 
     def speeds(self, choices: Sequence[Choice], rounds: int) -> list[float]:
         """Latency of the float model over that of each choice, measured in turns."""
@@ -37,7 +38,12 @@ class Stopwatch:
         return speed_ratios(self.original, sessions, self.feed, threads=self.runtime.threads, rounds=rounds)
 
     def prices(self, choice: Choice) -> Prices:
-        """What its units cost in both forms, by profiles of the whole net in both."""
+        """What its units cost in both forms, by profiles of the whole net in both, made once."""
+        if id(choice.plan) not in self.priced:
+            self.priced[id(choice.plan)] = self._priced(choice)
+        return self.priced[id(choice.plan)]
+
+    def _priced(self, choice: Choice) -> Prices:
         floating = node_times(self.model, self.feed, runtime=self.runtime)
         integer = node_times(self._built(choice.plan)[0], self.feed, runtime=self.runtime)
         elements = count_elements(self.model, self.feed, profile(self.model, self.feed, runtime=self.runtime))

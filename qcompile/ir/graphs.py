@@ -21,15 +21,15 @@ def _with_bodies(graph: ir.Graph) -> Iterator[ir.Graph]:
             yield from _with_bodies(body)
 
 
-def bodies(node: ir.Node) -> Iterator[ir.Graph]:
+def bodies(node: ir.Node) -> list[ir.Graph]:
     """The graphs that a node (If, Loop, Scan, ...) carries as attributes."""
-    if not node.attributes:
-        return
-    for attribute in node.attributes.values():
+    found: list[ir.Graph] = []
+    for attribute in node.attributes.data.values():  # the plain dict: this runs for every node of every walk
         if attribute.type == ir.AttributeType.GRAPH:
-            yield attribute.as_graph()
+            found.append(attribute.as_graph())
         elif attribute.type == ir.AttributeType.GRAPHS:
-            yield from attribute.as_graphs()
+            found.extend(attribute.as_graphs())
+    return found
 
 
 def owners(model: ir.Model) -> dict[ir.Graph, ir.Node]:
@@ -126,14 +126,15 @@ def _carry_type(old: ir.Value, new: ir.Value) -> None:
 
 def remove_dead(model: ir.Model) -> None:
     """Remove nodes and initializers that nothing reads, in the main graph and in the bodies."""
-    for graph in reversed(list(graphs(model))):
+    found = list(graphs(model))
+    for graph in reversed(found):
         for node in reversed(graph):
             if not any(v.uses() or v.is_graph_output() for v in node.outputs):
                 for body in bodies(node):
                     for inner in body:
                         detach(inner)
                 graph.remove(node, safe=True)
-    for graph in graphs(model):
+    for graph in found:
         for name, value in list(graph.initializers.items()):
             if not value.uses() and not value.is_graph_output() and not value.is_graph_input():
                 del graph.initializers[name]

@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import numpy as np
 import onnx_ir as ir
 
-from qcompile.ir.graphs import graphs
+from qcompile.ir.graphs import graphs, nodes
 
 
 class Names:
-    """Every name of a model's values and nodes; hands out fresh ones."""
+    """Every name of a model's values and nodes; hands out fresh ones.
+
+    The model is read when the first name is asked for: most passes find nothing to do.
+    """
 
     def __init__(self, model: ir.Model) -> None:
-        self._values: set[str] = set()
-        self._nodes: set[str] = set()
-        for graph in graphs(model):
-            self._values.update(v.name for v in graph.inputs if v.name)
-            self._values.update(graph.initializers)
-            for node in graph:
-                self._nodes.add(node.name or "")
-                self._values.update(v.name for v in node.outputs if v.name)
+        self._model = model
+
+    @cached_property
+    def _values(self) -> set[str]:
+        found: set[str] = set()
+        for graph in graphs(self._model):
+            found.update(v.name for v in graph.inputs if v.name)
+            found.update(graph.initializers)
+            found.update(v.name for node in graph for v in node.outputs if v.name)
+        return found
+
+    @cached_property
+    def _nodes(self) -> set[str]:
+        return {node.name or "" for node in nodes(self._model)}
 
     def value(self, wish: str) -> str:
         """A value name that is free, as near to the wish as can be; it is taken from now on."""
@@ -35,7 +46,7 @@ class Names:
 
     def initializer(self, graph: ir.Graph, wish: str, array: np.ndarray) -> ir.Value:
         """A new initializer of the graph that holds the array, under a fresh name."""
-        tensor = ir.tensor(array, name=self.value(wish))
+        tensor = ir.Tensor(array, name=self.value(wish))  # ir.tensor() asks a dozen questions first
         value = ir.Value(
             name=tensor.name, type=ir.TensorType(tensor.dtype), shape=ir.Shape(array.shape), const_value=tensor
         )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import onnx
 import onnx_ir as ir
 
+from qcompile.ir.graphs import nodes
+
 MINIMUM_OPSET = 21
 """Every model is raised to it, so that a pass meets one form of an op (axes as inputs, per-channel and 4-bit Q/DQ)."""
 
@@ -19,7 +21,7 @@ def opset(model: ir.Model) -> int | None:
 
 def declare(model: ir.Model) -> None:
     """Make the model's imports and IR version agree with the nodes that it holds."""
-    used = {node.domain for node in model.graph.all_nodes()}
+    used = {node.domain for node in nodes(model)}
     imports = model.graph.opset_imports
     if CONTRIB in used:
         imports.setdefault(CONTRIB, 1)

@@ -31,6 +31,8 @@ def to_proto(model: ir.Model) -> onnx.ModelProto:
     for graph_proto in _graph_protos(proto.graph):
         del graph_proto.value_info[:]
         for tensor in graph_proto.initializer:  # onnx_ir doubles the entries at every round trip
+            if not tensor.metadata_props:
+                continue
             unique = {entry.key: entry.value for entry in tensor.metadata_props}
             del tensor.metadata_props[:]
             tensor.metadata_props.extend(onnx.StringStringEntryProto(key=k, value=v) for k, v in sorted(unique.items()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,10 +50,10 @@ class ChannelRange:
             raise ValueError("nothing was observed")
         return self.squares / self.count
 
-    def divided(self, factors: npt.ArrayLike) -> tuple[float, float]:
+    def divided(self, factors: Sequence[float] | Channels) -> tuple[float, float]:
         """The range, with zero inside, of the whole tensor once its channels are divided by positive factors."""
-        low, high = self._extremes()
-        return min(float((low / factors).min()), 0.0), max(float((high / factors).max()), 0.0)
+        low, high = (extremes / np.asarray(factors, np.float64) for extremes in self._extremes())
+        return min(float(low.min()), 0.0), max(float(high.max()), 0.0)
 
     def _extremes(self) -> tuple[Channels, Channels]:
         if self.low is None or self.high is None:

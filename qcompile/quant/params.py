@@ -113,14 +113,14 @@ class QuantParams:
         for rows in _rows(x.shape):
             own = rows if self.axis == 0 else ...
             with np.errstate(over="ignore", under="ignore"):
-                steps = np.rint(x[rows].astype(np.float32) / scale[own]).astype(np.float64)
-            # float64, because the limits of int32 are no float32 numbers
+                steps = np.rint(x[rows].astype(np.float32) / scale[own])
+            # numpy adds int32 in float64, as it must be: the limits of int32 are no float32 numbers
             codes[rows] = np.clip(steps + zero_point[own], self.qmin, self.qmax)
         return codes
 
     def dequantize(self, q: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
         """float32(q - zero_point) * scale, any shape."""
-        centred = q.astype(np.int64) - self.spread(self.zero_point, q.ndim)
+        centred = q.astype(np.int64 if q.dtype.itemsize > 1 else np.int16) - self.spread(self.zero_point, q.ndim)
         with np.errstate(under="ignore"):
             return np.asarray(centred.astype(np.float32) * self.spread(self.scale, q.ndim), np.float32)
 
@@ -130,7 +130,7 @@ class QuantParams:
 
 
 def _rows(shape: tuple[int, ...]) -> Iterator[slice | EllipsisType]:
-    """The first axis in pieces, so that the float64 steps of a large tensor need little memory."""
+    """The first axis in pieces, so that the steps of a large tensor need little memory."""
     if not shape:
         yield ...
         return

@@ -54,7 +54,17 @@ def loadable(model: Runnable) -> Loadable:
                 value.const_value = _named(name, array, tensor.dtype)
             elif isinstance(tensor, ir.ExternalTensor):
                 value.const_value = ir.Tensor(tensor.numpy(), dtype=tensor.dtype, name=name)
+        _forget_types(graph)
     return Loadable(to_proto(light).SerializeToString(), weights, folder)
+
+
+def _forget_types(graph: ir.Graph) -> None:
+    """Leave the types inside the graph to the runtime, which infers them anyway: writing them takes time."""
+    inside = [v for v in graph.initializers.values() if not v.is_graph_input()]
+    inside += [v for node in graph for v in node.outputs]
+    for value in inside:
+        if not value.is_graph_output():
+            value.type = value.shape = None
 
 
 def _array(tensor: ir.TensorProtocol) -> np.ndarray | None:

@@ -209,6 +209,7 @@ CPU = Target(
         "route-channels",
         "pad-channels",
         "fold-stem",
+        "split-products",
     ),
     exact_on=("x86-64 with VNNI", "arm64"),
 )

@@ -59,7 +59,8 @@ def culprits(
 ) -> tuple[Culprit, ...]:
     """The worst quantizations of a plan, the worst first.
 
-    `events` is a profile of the canonical model, over several runs; `speed` the float model's latency over that of the result, if known.
+    `events` is a profile of the canonical model, over several runs; `speed` the float model's latency over
+    that of the result, if known.
     """
     finder = _Finder(canonical, plan, target, found.output, events, speed)
     return tuple(finder.culprit(share) for share in found.shares[:count] if share.share > 0)

@@ -43,7 +43,7 @@ def draft(built: ir.Model, observer: type[Observer], reading: int) -> Plan:
 
 def test_where_the_observer_is_ours_to_choose_the_simplest_reading_comes_first(model: Model) -> None:
     built = model(TEXT)
-    assert drafter(built, AUTOMATIC)[0].readings == ["min-max", "mse"]
+    assert drafter(built, AUTOMATIC)[0].readings == ["min-max", "mse", "reader-mse"]
     first, last = draft(built, AUTOMATIC, 0), draft(built, AUTOMATIC, 1)
     assert float(last.values["x"].scale) < float(first.values["x"].scale)
     assert last.values["b"].scale == first.values["b"].scale == np.float32(1 / 255)

@@ -177,6 +177,31 @@ def test_the_join_spans_all_its_inputs_whatever_was_observed(model: Model) -> No
     assert end_codes(plan, "c") == pytest.approx((-2.0, 1.0), abs=3 / 255)
 
 
+CHAIN = """g (float[1, 4, 8, 8] x) => (float[1, 4, 8, 8] y) {
+    [conv1] a = Conv(x, kernel)
+    [conv2] b = Conv(x, kernel)
+    [join1] c = Concat <axis = 1> (a, b)
+    [conv3] d = Conv(x, kernel)
+    [join2] e = Concat <axis = 1> (c, d)
+    [last] y = Conv(e, wide)
+}"""
+WIDER = np.ones((4, 12, 1, 1), np.float32)
+
+
+def test_a_join_that_another_one_widens_widens_its_inputs(model: Model) -> None:
+    plan = planned(model(CHAIN, wide=WIDER), a=(-1.0, 1.0), b=(-0.8, 0.8), d=(-1.5, 1.5))
+    assert len({plan.values[name] for name in "abcde"}) == 1
+    assert end_codes(plan, "a") == pytest.approx((-1.5, 1.5), abs=3 / 255)
+
+
+def test_a_chain_costs_an_input_no_more_than_one_join_would(model: Model) -> None:
+    """Were each widening weighed against the one before, a and b would follow step by step."""
+    plan = planned(model(CHAIN, wide=WIDER), a=(-1.0, 1.0), b=(-0.8, 0.8), d=(-3.0, 3.0))
+    assert plan.values["a"] == plan.values["b"] == plan.values["c"]
+    assert end_codes(plan, "c") == pytest.approx((-1.0, 1.0), abs=2 / 255)
+    assert plan.values["d"] == plan.values["e"]
+
+
 def test_the_join_spans_a_constant_too(model: Model) -> None:
     text = """g (float[1, 4, 8, 8] x) => (float[1, 4, 8, 8] y) {
         [conv] a = Conv(x, kernel)

@@ -25,6 +25,7 @@ from qcompile.quant import (
 )
 from qcompile.quant.entropy import STRIDE
 from qcompile.quant.histogram import HALF_BINS
+from qcompile.quant.mse import Function
 
 Values = npt.NDArray[np.float32]
 SCHEMES = [UINT8, INT8_SYMMETRIC]
@@ -131,6 +132,37 @@ def test_mse_is_as_good_as_quantizing_with_every_candidate(name: str, scheme: Sc
     tried = [squared_error(values, a * low, b * high, scheme) for a in shrink for b in shrink]
     found = squared_error(values, *mse_range(Histogram.of(values), scheme), scheme)
     assert found <= 1.05 * min(tried) + 1e-9
+
+
+FUNCTIONS: dict[str, Function] = {
+    "leaky relu": lambda x: np.where(x < 0, 0.1 * x, x),
+    "sigmoid": lambda x: 0.5 * (1 + np.tanh(x / 2)),
+    "silu": lambda x: 0.5 * x * (1 + np.tanh(x / 2)),
+    "hard swish": lambda x: x * np.clip(x / 6 + 0.5, 0, 1),
+}
+
+
+@pytest.mark.parametrize("spread", [1, 10])
+@pytest.mark.parametrize("name", ["normal", "skewed", "negative", "one far outlier"])
+@pytest.mark.parametrize("function", FUNCTIONS.values(), ids=FUNCTIONS)
+def test_mse_behind_a_function_is_as_good_as_every_candidate(function: Function, name: str, spread: int) -> None:
+    values = DATA[name][-5000:] * np.float32(spread)
+    exact = function(values.astype(np.float64))
+
+    def error(low: float, high: float) -> float:
+        left = params_from_range(low, high, UINT8).fake_quantize(values).astype(np.float64)
+        return float(((function(left) - exact) ** 2).sum())
+
+    low, high = min(float(values.min()), 0), max(float(values.max()), 0)
+    shrink = np.linspace(0.02, 1, 30)
+    tried = [error(a * low, b * high) for a in shrink for b in shrink]
+    assert error(*mse_range(Histogram.of(values), UINT8, function)) <= 1.15 * min(tried) + 1e-9
+
+
+def test_mse_keeps_the_side_on_which_a_coarse_histogram_sees_nothing_but_saturation() -> None:
+    values = np.append(np.full(1000, 20.0), -1e6).astype(np.float32)
+    low, high = mse_range(Histogram.of(values), UINT8, FUNCTIONS["sigmoid"])
+    assert high == 20 and low > -1e4
 
 
 @pytest.mark.parametrize("scale", [2.0**100, 2.0**-100])

@@ -1,0 +1,69 @@
+"""What each quantization of a plan does to the outputs, for the search and for the verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+
+import onnx_ir as ir
+
+from qcompile.decide.accuracy import Choice
+from qcompile.decide.relaxation_by_share import relaxations_by_share
+from qcompile.ir import weight_bytes
+from qcompile.pipeline import Context, Feed, Pipeline
+from qcompile.plan import Plan, Reason
+from qcompile.runtime import profile
+from qcompile.runtime.options import Runtime
+from qcompile.verify import Culprit, Sensitivity, culprits, multiply_adds, sensitivity
+
+SAMPLES = 2
+"""Held-back samples that quantizations are measured on."""
+
+PROFILES = 3
+"""Runs that tell how long nodes take in float."""
+
+LARGE = 2**30
+"""Bytes of weights from which on nothing is measured: it holds them twice."""
+
+
+@dataclass(frozen=True)
+class Sensing:
+    """Measures the quantizations of plans for one canonical model."""
+
+    model: ir.Model
+    context: Context
+    repairs: Pipeline
+    """The passes of the repair stage."""
+    held_back: Collection[Feed]
+    runtime: Runtime
+
+    def relaxations(self, choice: Choice) -> list[dict[str, Reason]]:
+        """Sets of nodes to give back to float, the smallest first; empty where nothing can be measured."""
+        model, found = self._measured(choice.plan)
+        if found is None:
+            return []
+        macs = multiply_adds(profile(model, self._feed, runtime=self.runtime))
+        return relaxations_by_share(model, choice.placement, choice.plan, self.context.target, found, macs)
+
+    def culprits(self, plan: Plan, speed: float | None) -> tuple[Culprit, ...]:
+        """The quantizations that cost most."""
+        model, found = self._measured(plan)
+        if found is None:
+            return ()
+        events = [e for _ in range(PROFILES) for e in profile(model, self._feed, runtime=self.runtime)]
+        return culprits(model, plan, self.context.target, found, events, speed)
+
+    def _measured(self, plan: Plan) -> tuple[ir.Model, Sensitivity | None]:
+        """The model with its scales migrated, which is no error, and what was measured on it."""
+        if weight_bytes(self.model) >= LARGE:
+            return self.model, None
+        migrated = replace(plan, roundings={}, bias_shifts={})
+        model, _ = self.repairs.run(self.model.clone(), replace(self.context, plan=migrated))
+        held = list(self.held_back)
+        feeds = [held[at] for at in sorted({len(held) * n // SAMPLES for n in range(SAMPLES)})]
+        return model, sensitivity(model, plan, self.context.target, feeds, self.runtime)
+
+    @property
+    def _feed(self) -> Mapping[str, object]:
+        assert self.context.feed is not None
+        return self.context.feed
