@@ -70,6 +70,7 @@ DEFAULT_ORDER: tuple[tuple[str, str], ...] = (
     ("lower", "qcompile.passes.lower.fuse_qgemm.FuseQGemm"),
     ("lower", "qcompile.passes.lower.fuse_qlinear_matmul.FuseQLinearMatMul"),
     ("lower", "qcompile.passes.lower.absorb_matmul_bias.AbsorbMatMulBias"),
+    ("lower", "qcompile.passes.lower.absorb_product_scale.AbsorbProductScale"),
     ("lower", "qcompile.passes.lower.fuse_dynamic_lstm.FuseDynamicLSTM"),
     ("lower", "qcompile.passes.lower.fuse_qlinear_binary.FuseQLinearBinary"),
     ("lower", "qcompile.passes.lower.fuse_qlinear_unary.FuseQLinearUnary"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from qcompile.passes.lower.absorb_matmul_bias import AbsorbMatMulBias
+from qcompile.passes.lower.absorb_product_scale import AbsorbProductScale
 from qcompile.passes.lower.clamp_integers import ClampIntegers
 from qcompile.passes.lower.clamp_softmax import ClampSoftmax
 from qcompile.passes.lower.fold_stem import FoldStem
@@ -32,6 +33,7 @@ from qcompile.passes.lower.widen_groups import WidenGroups
 
 __all__ = [
     "AbsorbMatMulBias",
+    "AbsorbProductScale",
     "ClampIntegers",
     "ClampSoftmax",
     "FoldStem",

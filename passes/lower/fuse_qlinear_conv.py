@@ -8,7 +8,7 @@ from typing import ClassVar
 import onnx_ir as ir
 
 from qcompile.ir import Names
-from qcompile.passes.lower.integers import Lowering, accumulator_bias, dequantized, emit, plain_attributes, requantized
+from qcompile.passes.lower.integers import Lowering, accumulator_bias, dequantized, emit, requantized
 
 
 @dataclass(frozen=True)
@@ -36,5 +36,5 @@ class FuseQLinearConv(Lowering):
             return bias
         quantize, result = y
         inputs = [*x.triple, *w.triple, result.scale, result.zero_point, *([bias] if bias else [])]
-        emit(node, quantize.outputs[0], "QLinearConv", inputs, plain_attributes(node), domain="")
+        emit(node, quantize.outputs[0], "QLinearConv", inputs, dict(node.attributes), domain="")
         return True

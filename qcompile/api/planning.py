@@ -129,19 +129,16 @@ class Planner:
         return replace(plan, notes={**plan.notes, TUNED_FOR: kind}) if kind else plan
 
     def _roundings(self, drafter: Drafter) -> list[Step]:
-        """Better codes for the weights, without and with corrected biases, in the order in which they are tried."""
+        """Better codes for the weights, and biases that make up for what is left, in the order of their cost."""
 
-        def rounded(method: Rounding) -> list[Step]:
-            def alone(placement: Placement, plan: Plan) -> Plan | None:
-                return self._rounder.rounded(plan, method)
-
-            def with_bias(placement: Placement, plan: Plan) -> Plan | None:
+        def rounded(method: Rounding) -> Step:
+            def repair(placement: Placement, plan: Plan) -> Plan | None:
                 better = self._rounder.rounded(plan, method)
                 return drafter.correct_bias(placement, better) or better
 
-            return [alone, with_bias]
+            return repair
 
-        return [*rounded(Rounding.DESCENT), *rounded(Rounding.GPTQ)]
+        return [rounded(Rounding.DESCENT), rounded(Rounding.GPTQ)]
 
     @cached_property
     def _links(self) -> list[ScaleLink]:

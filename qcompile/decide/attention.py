@@ -14,6 +14,7 @@ import onnx_ir as ir
 from qcompile.ir import constant, is_op, nodes, sole_consumer
 from qcompile.plan import Code, Decision, Form, Plan
 from qcompile.quant import QuantParams, Scheme, params_from_range
+from qcompile.targets import Target
 
 _LEFT, _RIGHT = Scheme("uint8"), Scheme("int8", symmetric=True, narrow=True)
 _MOVES = ("Reshape", "Squeeze", "Transpose", "Unsqueeze")
@@ -60,14 +61,15 @@ def sources(products: Sequence[Product]) -> list[str]:
 
 
 def with_integer_products(
-    plan: Plan, products: Sequence[Product], ranges: Mapping[str, tuple[float, float]]
+    plan: Plan, products: Sequence[Product], ranges: Mapping[str, tuple[float, float]], target: Target
 ) -> Plan | None:
     """The plan with these products on integers; None if none can be.
 
     `ranges` holds (low, high) of their `sources`. A product stays float where the plan says more of it than that it has
-    no constant weight, where a factor has parameters or no range, and in QDQ form, whose int8 the runtime makes uint8.
+    no constant weight, and where a factor has parameters or no range. None can in QDQ form, whose int8 the runtime
+    makes uint8, nor where kernels saturate, since nothing bounds the codes of a factor that is no weight.
     """
-    if plan.format != "qoperator":
+    if plan.format != "qoperator" or target.saturates:
         return None
     found = replace(plan, nodes=dict(plan.nodes), values=dict(plan.values))
     for product in products:

@@ -63,56 +63,55 @@ def smoothed(links: Sequence[ScaleLink], plan: Plan, ranges: Mapping[str, Channe
     """
     found = []
     for link in links:
-        seen = [ranges[value.name or ""] for value in link.read]
-        size = np.max([channel.magnitude for channel in seen], axis=0)
+        noise = _Noise(link, plan, ranges)
+        size = np.max([ranges[value.name or ""].magnitude for value in link.read], axis=0)
         blocks = (np.abs(weight_blocks(reader)) for reader in link.readers)
         largest = np.max([block.max(axis=(1, 3)).reshape(-1) for block in blocks], axis=0)
-        readers = [_Reader.of(reader, ranges, plan) for reader in link.readers]
-        before = sum(reader.noise(np.ones(link.channels), reader.step) for reader in readers)
         candidates = [_ratios(size**a, largest ** (1 - a)) for a in ALPHAS]
-        noise = [sum(reader.noise(factors, reader.step_with(factors)) for reader in readers) for factors in candidates]
-        best = int(np.argmin(noise))
-        if noise[best] <= WORTH * before:
+        expected = [noise.with_factors(factors) for factors in candidates]
+        best = int(np.argmin(expected))
+        if expected[best] < WORTH * noise.as_planned():
             found.append((link, candidates[best]))
     return _by_value(found)
 
 
 @dataclass(frozen=True)
-class _Reader:
-    """A linear node, and what rounding does to it."""
+class _Noise:
+    """Expected noise power of what the readers of a link give, summed over their channels."""
 
-    weight: Array
-    """In blocks."""
-    seen: ChannelRange
-    """Of its input."""
-    step: float
-    """Between the codes of its input as the plan has them; 0 where it reads floats."""
-    is_rounded: bool
-    """Whether its weight is."""
+    link: ScaleLink
+    plan: Plan
+    ranges: Mapping[str, ChannelRange]
 
-    @classmethod
-    def of(cls, node: ir.Node, ranges: Mapping[str, ChannelRange], plan: Plan) -> _Reader:
-        assert node.inputs[0] is not None
-        value = node.inputs[0].name or ""
-        seen = ranges[value]
-        step = 0.0
-        if plan.is_integer(node.name):
-            step = float(plan.values[value].scale) if plan.reads_codes(node.name) else _step(seen, np.ones(1))
-        return cls(weight_blocks(node), seen, step, (node.name or "", 1) in plan.weights)
+    def as_planned(self) -> float:
+        """With the steps of the plan."""
+        codes = sum(float(self.plan.values[name].scale) ** 2 for name in self._coded)
+        return self._of(np.ones(self.link.channels), codes)
 
-    def step_with(self, factors: Array) -> float:
-        """The step once channels are divided by factors."""
-        return _step(self.seen, factors) if self.step else 0.0
+    def with_factors(self, factors: Array) -> float:
+        """Once channels are divided by factors, and steps span all of the range again."""
+        return self._of(factors, sum(_step(self.ranges[name], factors) ** 2 for name in self._coded))
 
-    def noise(self, factors: Array, step: float) -> float:
-        """Expected noise power of the output, summed over its channels, with that step between the input's codes."""
-        groups, _, inputs, taps = self.weight.shape
-        weight = self.weight * factors.reshape(groups, 1, inputs, 1)
-        noise = step**2 * float((weight**2).sum())
-        if self.is_rounded:
-            power = (self.seen.power / factors**2).reshape(groups, inputs).sum(axis=1) * taps
-            steps = np.abs(weight).max(axis=(2, 3)) / 127
-            noise += float(((steps**2).sum(axis=1) * power).sum())
+    @property
+    def _coded(self) -> list[str]:
+        """The values that are rounded on the way: the noise of each reaches the readers."""
+        return [name for name in self.link.axes if name in self.plan.values and name in self.ranges]
+
+    def _of(self, factors: Array, codes: float) -> float:
+        """`codes` is the sum of the squares of their steps."""
+        noise = 0.0
+        for reader in self.link.readers:
+            assert reader.inputs[0] is not None
+            seen, block = self.ranges[reader.inputs[0].name or ""], weight_blocks(reader)
+            groups, _, inputs, taps = block.shape
+            weight = block * factors.reshape(groups, 1, inputs, 1)
+            is_dynamic = self.plan.is_integer(reader.name) and not self.plan.reads_codes(reader.name)
+            own = _step(seen, factors) ** 2 if is_dynamic else 0.0
+            noise += (codes + own) * float((weight**2).sum())
+            if (reader.name or "", 1) in self.plan.weights:
+                power = (seen.power / factors**2).reshape(groups, inputs).sum(axis=1) * taps
+                steps = np.abs(weight).max(axis=(2, 3)) / 127
+                noise += float(((steps**2).sum(axis=1) * power).sum())
         return noise / 12
 
 

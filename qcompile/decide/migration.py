@@ -15,7 +15,7 @@ Mover = Callable[[Sequence[ScaleLink], Plan], Migrations]
 
 
 def scale_migrations(drafter: Drafter, links: Sequence[ScaleLink]) -> list[Step]:
-    """Scales moved by the weights, then by the data; each without and with corrected biases.
+    """Scales moved by the data, then by the weights alone; each without and with corrected biases.
 
     The plans begin anew, so these repairs come before any other. `links` are those of the drafter's model.
     """
@@ -23,7 +23,7 @@ def scale_migrations(drafter: Drafter, links: Sequence[ScaleLink]) -> list[Step]
         return []
     by_weights = _step(drafter, links, "equalised", lambda seen, plan: equalised(seen))
     by_data = _step(drafter, links, "smoothed", lambda seen, plan: smoothed(seen, plan, drafter.seen.ranges))
-    return [step for alone in (by_weights, by_data) for step in (alone, _with_bias(drafter, alone))]
+    return [step for alone in (by_data, by_weights) for step in (alone, _with_bias(drafter, alone))]
 
 
 def range_axes(placement: Placement, links: Sequence[ScaleLink]) -> dict[str, int]:

@@ -50,8 +50,9 @@ def exact_classes(model: ir.Model, target: Target) -> tuple[str, ...]:
 
 
 def saturating_nodes(model: ir.Model) -> list[str]:
-    """Names of the nodes with weights, int8 ones, that may exceed 16 bits in pairs."""
-    return [node.name or "" for node in nodes(model) if any(_saturates(node, codes) for codes in _codes(node))]
+    """Names of the nodes whose int8 weights, or codes in the place of weights, may exceed 16 bits in pairs."""
+    found = (node for node in nodes(model) if any(_saturates(node, codes) for codes in _codes(node)) or _is_open(node))
+    return [node.name or "" for node in found]
 
 
 def _codes(node: ir.Node) -> Iterator[np.ndarray]:
@@ -62,6 +63,13 @@ def _codes(node: ir.Node) -> Iterator[np.ndarray]:
         codes = constant(maker.inputs[0] if maker is not None and is_op(maker, "DequantizeLinear") else value)
         if codes is not None and codes.dtype == np.int8:
             yield codes
+
+
+def _is_open(node: ir.Node) -> bool:
+    """Whether a product has int8 codes for weights that are computed, so that nothing is known of their pairs."""
+    index = {"MatMulIntegerToFloat": 1, "QLinearMatMul": 3}.get(node.op_type)
+    value = node.inputs[index] if index is not None else None
+    return value is not None and value.dtype == ir.DataType.INT8 and constant(value) is None
 
 
 def _saturates(node: ir.Node, codes: np.ndarray) -> bool:

@@ -17,7 +17,9 @@ from qcompile.targets import find_target
 Model = Callable[..., ir.Model]
 
 CPU = find_target("cpu")
-TEXT = "g (float[1, 64] x) => (float[1, 64] y) { [first] a = MatMul(x, good) [second] b = Tanh(a) [third] y = MatMul(b, bad) }"
+TEXT = """g (float[1, 64] x) => (float[1, 64] y) {
+    [first] a = MatMul(x, good) [second] b = Tanh(a) [third] y = MatMul(b, bad)
+}"""
 BAD, GOOD = ("third", 1), ("first", 1)
 
 

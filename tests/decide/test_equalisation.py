@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import numpy as np
 import onnx_ir as ir
@@ -39,7 +40,7 @@ def test_weights_are_alike_on_both_sides(model: Model) -> None:
     wide, deep, narrow = (migrated_constant(node, 1, migrations) for node in made.graph if node.op_type == "Conv")
     assert wide is not None and deep is not None and narrow is not None
     sizes = [np.abs(wide).max((1, 2, 3)), np.abs(deep).max((1, 2, 3)), np.abs(narrow).max((0, 2, 3))]
-    for one, other in zip(sizes, sizes[1:], strict=False):
+    for one, other in pairwise(sizes):
         ratios = one / other
         assert ratios.max() / ratios.min() <= 2**2.1
 

@@ -72,7 +72,7 @@ def migrated(model: ir.Model, plan: Plan) -> ir.Model:
     return moved
 
 
-@pytest.mark.parametrize("how", [0, 2], ids=["equalised", "smoothed"])
+@pytest.mark.parametrize("how", [0, 2], ids=["smoothed", "equalised"])
 def test_it_is_the_plan_of_the_migrated_model(hard: ir.Model, how: int) -> None:
     drafter, placement = drafted(hard)
     plan = scale_migrations(drafter, scale_links(hard))[how](placement, drafter.plain(placement, "min-max"))
@@ -120,15 +120,15 @@ def sqnr_db(model: ir.Model, plan: Plan) -> float:
 def test_it_fits_the_model_and_comes_back_from_a_file(hard: ir.Model) -> None:
     drafter, placement = drafted(hard)
     plan = scale_migrations(drafter, scale_links(hard))[0](placement, drafter.plain(placement, "min-max"))
-    assert plan is not None and plan.notes["scales"] == "equalised"
+    assert plan is not None and plan.notes["scales"] == "smoothed"
     check_fits(plan, hard, CPU)
     assert loads(dumps(plan)) == plan
 
 
 def test_scales_move_once(hard: ir.Model) -> None:
     drafter, placement = drafted(hard)
-    equalise, *others = scale_migrations(drafter, scale_links(hard))
-    plan = equalise(placement, drafter.plain(placement, "min-max"))
+    smooth, *others = scale_migrations(drafter, scale_links(hard))
+    plan = smooth(placement, drafter.plain(placement, "min-max"))
     assert plan is not None
     assert [step(placement, plan) for step in others] == [None] * 3
 

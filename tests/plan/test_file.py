@@ -40,6 +40,7 @@ plans = st.builds(
     bits=st.integers(2, 8),
     nodes=st.dictionaries(names, st.builds(Decision, st.sampled_from(Form), reasons), max_size=3),
     values=st.dictionaries(names, params(), max_size=3),
+    migrations=st.dictionaries(names, st.lists(st.floats(2**-20, 2**20, width=32), max_size=3).map(tuple), max_size=2),
     bias_shifts=st.dictionaries(
         names, st.lists(st.floats(width=32, allow_nan=False), max_size=3).map(tuple), max_size=2
     ),
@@ -74,6 +75,7 @@ def test_equal_plans_are_equal_texts(plan: Plan) -> None:
         nodes=dict(reversed(plan.nodes.items())),
         values=dict(reversed(plan.values.items())),
         weights=dict(reversed(plan.weights.items())),
+        migrations=dict(reversed(plan.migrations.items())),
         bias_shifts=dict(reversed(plan.bias_shifts.items())),
         notes=dict(reversed(plan.notes.items())),
     )

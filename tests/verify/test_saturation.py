@@ -49,6 +49,13 @@ def test_neighbours_on_the_inner_axis_saturate_and_others_do_not(node: str, shap
     assert saturating_nodes(graph(node, apart)) == []
 
 
+@pytest.mark.parametrize(
+    "node", ["com.microsoft.MatMulIntegerToFloat(x, r, s, s)", "QLinearMatMul(x, s, zx, r, s, zw, s, zx)"]
+)
+def test_nothing_is_known_of_codes_that_are_computed(node: str) -> None:
+    assert saturating_nodes(graph(node, np.zeros((2, 2), np.int8))) == ["n"]
+
+
 def test_dequantized_weights_are_weights() -> None:
     text = f"""{HEAD} g (float[1, 4] x) => (y) {{
         v = DequantizeLinear(w, s)

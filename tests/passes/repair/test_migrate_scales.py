@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qcompile.decide import scale_links
-from qcompile.ir import constant
+from qcompile.ir import constant, static_shape
 from qcompile.passes.repair import MigrateScales, migrated_constant
 from qcompile.pipeline import Context
 from qcompile.plan import Plan
@@ -78,14 +78,16 @@ def parsed(text: str, weights: dict[str, np.ndarray]) -> ir.Model:
 def migrated(model: ir.Model, factors: Sequence[np.ndarray]) -> tuple[ir.Model, Plan]:
     links = scale_links(model)
     names = [[value.name or "" for value in link.values] for link in links]
-    plan = Plan("cpu", migrations={n: tuple(f.tolist()) for f, values in zip(factors, names, strict=True) for n in values})
+    plan = Plan(
+        "cpu", migrations={n: tuple(f.tolist()) for f, values in zip(factors, names, strict=True) for n in values}
+    )
     result = model.clone()
     MigrateScales().run(result, Context(plan=plan))
     return result, plan
 
 
 def outputs(model: ir.Model) -> list[np.ndarray]:
-    shape = [int(size) for size in model.graph.inputs[0].shape or ()]
+    shape = static_shape(model.graph.inputs[0])
     return list(run_as_written(model, {"x": np.random.default_rng(5).normal(size=shape).astype(np.float32)}))
 
 
@@ -95,7 +97,8 @@ def outputs(model: ir.Model) -> list[np.ndarray]:
 def test_outputs_do_not_move(name: str, data: st.DataObject) -> None:
     """By powers of two not at all, by other numbers as far as rounding moves them."""
     model = built(name)
-    assert len(links := scale_links(model)) == LINKS[name]
+    links = scale_links(model)
+    assert len(links) == LINKS[name]
     exact = data.draw(st.booleans())
     kind = st.integers(-12, 12) if exact else st.floats(-12, 12)
     factors = [
