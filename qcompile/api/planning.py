@@ -20,6 +20,7 @@ from qcompile.decide import (
     Memory,
     Overrides,
     Placement,
+    Product,
     ScaleLink,
     Sensing,
     SpeedSearch,
@@ -28,6 +29,7 @@ from qcompile.decide import (
     Timed,
     WeightRounder,
     apply_recipe,
+    attention_products,
     cheaper_in_float,
     check_fits,
     fingerprint,
@@ -40,8 +42,10 @@ from qcompile.decide import (
     scale_links,
     scale_migrations,
     slowdown,
+    sources,
     unseen,
     weight_rounder,
+    with_integer_products,
     without_costly_storage,
 )
 from qcompile.errors import RecipeError
@@ -131,14 +135,18 @@ class Planner:
     def _roundings(self, drafter: Drafter) -> list[Step]:
         """Better codes for the weights, and biases that make up for what is left, in the order of their cost."""
 
-        def rounded(method: Rounding) -> Step:
-            def repair(placement: Placement, plan: Plan) -> Plan | None:
+        def rounded(method: Rounding) -> list[Step]:
+            def alone(placement: Placement, plan: Plan) -> Plan | None:
+                return self._rounder.rounded(plan, method)
+
+            def with_bias(placement: Placement, plan: Plan) -> Plan | None:
                 better = self._rounder.rounded(plan, method)
                 return drafter.correct_bias(placement, better) or better
 
-            return repair
+            return [alone, with_bias]
 
-        return [rounded(Rounding.DESCENT), rounded(Rounding.GPTQ)]
+        descent = rounded(Rounding.DESCENT) if self.request.effort == "max" else []
+        return [*rounded(Rounding.GPTQ), *descent]
 
     @cached_property
     def _links(self) -> list[ScaleLink]:
@@ -168,10 +176,21 @@ class Planner:
         self.progress("time", 0, None)
         assert self.context.feed is not None
         feed, runtime = self.context.feed, self.request.runtime
-        search = SpeedSearch(self._clock, redraft, self.sqnr_db, thorough=self.request.effort == "max")
+        ranges = drafter.extremes(sources(self._products))
+
+        def integer_attention(placement: Placement, plan: Plan) -> Plan | None:
+            return with_integer_products(plan, self._products, ranges, self.request.target)
+
+        forms = {"integer-attention": integer_attention} if self._products else {}
+        search = SpeedSearch(self._clock, redraft, self.sqnr_db, forms, self.request.effort == "max")
         if not self.request.cache:
             return search.run(choice)
         return Memory.default().search(search, choice, fingerprint(self.model, choice, feed, runtime))
+
+    @cached_property
+    def _products(self) -> list[Product]:
+        """Products of two activations that may be tried on integers: where the clock decides, and ranges are real."""
+        return attention_products(self.model) if self.request.may_time() and self.request.calibration == "data" else []
 
     @cached_property
     def _clock(self) -> Stopwatch:
@@ -209,6 +228,7 @@ class Planner:
     def _observed(self, placement: Placement, known: Collection[str]) -> Observations:
         request = self.request
         names = [name for name in placement.observed if name not in known]
+        names += [name for name in sources(self._products) if name not in names]
         axes, channels = mean_axes(placement), range_axes(placement, self._links)
         context = replace(self.context, observed=list(dict.fromkeys([*names, *axes, *channels])))
         shown, _ = request.pipeline.stage("observe").run(self.model.clone(), context)

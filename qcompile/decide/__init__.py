@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from qcompile.decide.accuracy import AccuracySearch, Choice
+from qcompile.decide.attention import Product, attention_products, sources, with_integer_products
 from qcompile.decide.bias_correction import bias_shifts, mean_axes
 from qcompile.decide.costly_storage import without_costly_storage
 from qcompile.decide.drafting import AUTOMATIC, Drafter, Method, Step, known_ranges
@@ -37,6 +38,7 @@ __all__ = [
     "Method",
     "Overrides",
     "Placement",
+    "Product",
     "ScaleLink",
     "Sensing",
     "SpeedSearch",
@@ -47,6 +49,7 @@ __all__ = [
     "WeightRounder",
     "activation_scheme",
     "apply_recipe",
+    "attention_products",
     "bias_shifts",
     "cheaper_in_float",
     "check_fits",
@@ -65,7 +68,9 @@ __all__ = [
     "scale_links",
     "scale_migrations",
     "slowdown",
+    "sources",
     "unseen",
     "weight_rounder",
+    "with_integer_products",
     "without_costly_storage",
 ]

@@ -20,7 +20,16 @@ DOUBLING_DB = 10.0
 """What giving nodes back must gain for each doubling of the time: nine tenths of the noise."""
 
 UNSEEN = 0.03
-"""Slowdown that the clock can hardly tell from noise: so much is given for half the noise, though the aim is met."""
+"""Slowdown that the clock can hardly tell from noise: so much is given for half the noise where the aim is met."""
+
+
+def affordable(before_db: float, after_db: float) -> float:
+    """The slowdown, as a share of a run, that may be paid for a gain in SQNR."""
+    gain_db = min(after_db, CEILING_DB) - before_db
+    if gain_db < WORTH_DB:
+        return 0.0
+    return gain_db / WORTH_DB * UNSEEN if before_db >= AIM_DB else gain_db / DOUBLING_DB
+
 
 Measure = Callable[[Plan], float]
 """SQNR of the lowest output under a plan, in dB, on held-back samples."""
@@ -94,11 +103,12 @@ class AccuracySearch:
         for by_measure in (True, False):
             for more in self._candidates(base, by_measure) if best.sqnr_db < AIM_DB or by_measure else ():
                 slower = self.slowdown(base, more) if self.slowdown is not None else 0.0
-                if base.sqnr_db >= AIM_DB and slower > UNSEEN:
+                if slower > affordable(base.sqnr_db, CEILING_DB):
                     continue
                 kept = {**base.kept_float, **more}
                 found = self._best(None, [base.method], self.place(kept), kept)
-                if found.sqnr_db >= best.sqnr_db + WORTH_DB and found.sqnr_db - base.sqnr_db >= DOUBLING_DB * slower:
+                gains = found.sqnr_db >= best.sqnr_db + WORTH_DB
+                if gains and slower <= affordable(base.sqnr_db, found.sqnr_db):
                     best = found
         return best
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -97,6 +97,11 @@ class Drafter:
         plan.notes |= {**self.notes, "observer": reading}
         plan.weights |= stored_weights(self.model, plan, placement.overrides.per_tensor)
         return plan
+
+    def extremes(self, names: Iterable[str]) -> dict[str, Range]:
+        """Lowest and highest value of those that were observed so."""
+        seen = ((name, self.seen.observers.get(name)) for name in names)
+        return {name: _extremes(observer) for name, observer in seen if isinstance(observer, AutomaticObserver)}
 
     def correct_bias(self, placement: Placement, plan: Plan) -> Plan | None:
         """The repair that makes up for the mean shift of rounded weights."""

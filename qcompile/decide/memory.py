@@ -16,7 +16,7 @@ import onnx_ir as ir
 import platformdirs
 
 from qcompile.decide.accuracy import Choice
-from qcompile.decide.speed import MARGIN, SpeedSearch, Timed, kept_for_speed, with_substitutes
+from qcompile.decide.speed import MARGIN, SpeedSearch, Timed, kept_for_speed, used_forms, with_substitutes
 from qcompile.errors import QCompileError
 from qcompile.ir import to_proto, without_weights, write_bytes
 from qcompile.runtime import Feed, Runtime, host, version
@@ -37,20 +37,22 @@ class Memory:
         """What was found before, if it still holds on the clock; else the search, whose outcome is remembered."""
         if (known := self._recall(key)) is not None:
             best = search.redraft(choice, kept_for_speed(choice.placement, known["floats"]))
-            timed = search.or_floats(with_substitutes(best, known["substitutes"]), choice)
-            if timed.speed * MARGIN >= known["speed"] and search.is_no_less_accurate(timed.choice, choice):
+            best = search.with_forms(with_substitutes(best, known["substitutes"]), known["forms"])
+            timed = search.or_floats(best, choice)
+            if timed.speed * MARGIN >= known["speed"] and search.is_accurate_enough(timed.choice, choice):
                 return timed
         timed = search.run(choice)
         integers = {unit.node.name for unit in timed.choice.placement.units}
         floats = [n for unit in choice.placement.units if (n := unit.node.name or "") not in integers]
-        outcome = {"floats": floats, "substitutes": timed.choice.plan.substitutes, "speed": timed.speed}
+        plan = timed.choice.plan
+        outcome = {"floats": floats, "substitutes": plan.substitutes, "forms": used_forms(plan), "speed": timed.speed}
         self._remember(key, outcome)
         return timed
 
     def _recall(self, key: str) -> dict[str, Any] | None:
         try:
             found = json.loads((self.folder / f"{key}.json").read_text(encoding="utf-8"))
-            names = [*found["floats"], *found["substitutes"]]
+            names = [*found["floats"], *found["substitutes"], *found["forms"]]
             return found if found["speed"] > 0 and all(isinstance(name, str) for name in names) else None
         except (OSError, ValueError, KeyError, TypeError):  # not there, or not ours: then it is searched again
             return None

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from qcompile.decide.accuracy import GAIN_DB, Choice
+from qcompile.decide.accuracy import GAIN_DB, Choice, affordable
 from qcompile.decide.cut import cheapest_floats
+from qcompile.decide.drafting import Step
 from qcompile.decide.placement import Placement
 from qcompile.decide.prices import Prices
+from qcompile.decide.relaxation import AIM_DB
 from qcompile.plan import Code, Plan, Reason
 from qcompile.targets import Role
 
@@ -52,6 +54,8 @@ class SpeedSearch:
     redraft: Callable[[Choice, Mapping[str, Reason]], Choice]
     """The same choice with further nodes kept float."""
     sqnr_db: Callable[[Plan], float]
+    forms: Mapping[str, Step] = field(default_factory=dict)
+    """Further integers that may pay though they cost some accuracy, by the name that notes of a plan have for them."""
     thorough: bool = False
     """Whether to try what seldom helps."""
 
@@ -62,16 +66,21 @@ class SpeedSearch:
         every = frozenset(unit.node.name or "" for unit in choice.placement.units)
         wanted = [cut for cut in cuts if cut and cut != every][: CANDIDATES - 2]
         best = self._fastest([choice, *(self._without(choice, cut) for cut in wanted)])
-        return self.or_floats(self._with_fewer_substitutes(best), choice)
+        return self.or_floats(self._with_faster_forms(self._with_fewer_substitutes(best)), choice)
 
     def or_floats(self, best: Choice, choice: Choice) -> Timed:
         """The best form of a choice if it is faster than the float model and than the choice wholly in float."""
         every = [unit.node.name or "" for unit in choice.placement.units]
-        speed, in_float = self.clock.speeds([best, self._without(choice, every)], rounds=7)
-        if speed >= max(1.0, in_float * MARGIN):
+        floats = self._without(choice, every)
+        speed, in_float = self.clock.speeds([best, floats], rounds=7)
+        if speed >= max(1.0, in_float * max(MARGIN, 1 + self._price_of_exactness(choice, floats))):
             return Timed(best, speed)
         why = f"the model runs {speed:.2f} times as fast as before with integers, {in_float:.2f} times without"
         return Timed(self._without(choice, every, why), in_float)
+
+    def _price_of_exactness(self, choice: Choice, floats: Choice) -> float:
+        """How much slower a choice that is near enough to the float model may become to be nearer."""
+        return affordable(choice.sqnr_db, self.sqnr_db(floats.plan)) if choice.sqnr_db >= AIM_DB else 0.0
 
     def _without(self, choice: Choice, names: Collection[str], why: str = "") -> Choice:
         return self.redraft(choice, kept_for_speed(choice.placement, names, why))
@@ -83,13 +92,33 @@ class SpeedSearch:
         for found, other in sorted(zip(speeds, others, strict=True), key=lambda pair: -pair[0]):
             if found < speed * MARGIN:
                 break
-            if self.is_no_less_accurate(other, first):
+            if self.is_accurate_enough(other, first):
                 return other
         return first
 
-    def is_no_less_accurate(self, one: Choice, other: Choice) -> bool:
-        """Whether a form of a choice is as near to the float model as the choice was measured to be."""
-        return one.plan == other.plan or self.sqnr_db(one.plan) >= other.sqnr_db - GAIN_DB
+    def is_accurate_enough(self, one: Choice, other: Choice) -> bool:
+        """Whether a form of a choice meets the aim, or is as near to the float model as the choice was measured."""
+        return one.plan == other.plan or self.sqnr_db(one.plan) >= min(AIM_DB, other.sqnr_db - GAIN_DB)
+
+    def with_forms(self, choice: Choice, names: Collection[str]) -> Choice:
+        """The choice with these forms of ours in its plan; the choice itself where they find nothing."""
+        plan = choice.plan
+        for name in (name for name in self.forms if name in names):
+            if (found := self.forms[name](choice.placement, plan)) is not None:
+                plan = replace(found, notes={**found.notes, "forms": " ".join([*used_forms(plan), name])})
+        return replace(choice, plan=plan)
+
+    def _with_faster_forms(self, choice: Choice) -> Choice:
+        """Add each form that pays and leaves the plan accurate enough."""
+        best = choice
+        for name in self.forms:
+            more = self.with_forms(best, [name])
+            if more.plan is best.plan:
+                continue
+            speed, found = self.clock.speeds([best, more], rounds=3)
+            if found >= speed * MARGIN and self.is_accurate_enough(more, choice):
+                best = more
+        return best
 
     def _with_fewer_substitutes(self, choice: Choice) -> Choice:
         """Drop the substitutes if they do not pay together; one or the other only where much is spent on speed."""
@@ -102,6 +131,11 @@ class SpeedSearch:
         speed, *speeds = self.clock.speeds([whole, *fewer], rounds=3)
         found, best = max(zip(speeds, fewer, strict=True), key=lambda pair: pair[0])
         return best if found >= speed * MARGIN else whole
+
+
+def used_forms(plan: Plan) -> list[str]:
+    """Names of the further forms that a plan has."""
+    return plan.notes.get("forms", "").split()
 
 
 def with_substitutes(choice: Choice, names: Collection[str]) -> Choice:

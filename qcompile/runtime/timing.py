@@ -36,15 +36,19 @@ def speed_ratios(
 
     sessions = [reference, *others]
     times = []
+    slowest = 0.0
     for session in sessions:
-        burst(session, 3)
-        times.append(max(1, min(1000, int(_BURST / max(1e-6, min(burst(session, 1) for _ in range(3)))))))
+        burst(session, 1)
+        seconds = min(burst(session, 1) for _ in range(3))
+        slowest = max(slowest, seconds)
+        times.append(max(1, min(1000, int(_BURST / max(1e-6, seconds)))))
+    turns = 3 if slowest < 2 * _BURST else 1  # a long run is its own warm-up, and a burst
     ratios: list[list[float]] = [[] for _ in others]
     for _ in range(rounds):
         quietest = []
         for session, count in zip(sessions, times, strict=True):
-            burst(session, 3)
-            quietest.append(min(burst(session, count) for _ in range(3)))
+            burst(session, turns)
+            quietest.append(min(burst(session, count) for _ in range(turns)))
         for found, seconds in zip(ratios, quietest[1:], strict=True):
             found.append(quietest[0] / seconds)
     return [median(found) for found in ratios]

@@ -9,7 +9,7 @@ from pathlib import Path
 import onnx_ir as ir
 import pytest
 
-from qcompile.decide import Choice, Memory, Method, SpeedSearch, place
+from qcompile.decide import Choice, Memory, Method, Placement, SpeedSearch, place
 from qcompile.decide.cut import Edges, Task
 from qcompile.decide.prices import Prices
 from qcompile.plan import Code, Plan, Reason
@@ -35,7 +35,9 @@ class SaidClock:
 
     def speeds(self, choices: Sequence[Choice], rounds: int) -> list[float]:
         self.asked.append(len(choices))
-        return [self.speed({n for n in CONVS if c.plan.is_integer(n)}, c.plan.substitutes) for c in choices]
+        gates = [0.5 * ("gated" in c.plan.notes) for c in choices]
+        found = [self.speed({n for n in CONVS if c.plan.is_integer(n)}, c.plan.substitutes) for c in choices]
+        return [speed + gate for speed, gate in zip(found, gates, strict=True)]
 
     def prices(self, choice: Choice) -> Prices:
         values = {"conv1": ("x", "a"), "conv2": ("a", "b"), "conv3": ("b", "c")}
@@ -56,7 +58,9 @@ def chosen(model: Model) -> Choice:
     return Choice(placement, Method("min-max"), plan, 30.0, {})
 
 
-def search(model: Model, clock: SaidClock, sqnr_db: float = 30.0, thorough: bool = False) -> SpeedSearch:
+def search(
+    model: Model, clock: SaidClock, sqnr_db: float = 30.0, thorough: bool = False, gated: bool = False
+) -> SpeedSearch:
     built = model(TEXT)
 
     def redraft(choice: Choice, kept: Mapping[str, Reason]) -> Choice:
@@ -65,7 +69,13 @@ def search(model: Model, clock: SaidClock, sqnr_db: float = 30.0, thorough: bool
         plan = replace(choice.plan, nodes=placement.nodes)
         return replace(choice, placement=placement, plan=plan, kept_float=all_kept)
 
-    return SpeedSearch(clock, redraft, lambda plan: sqnr_db, thorough)
+    def gate(placement: Placement, plan: Plan) -> Plan:
+        return replace(plan, notes={**plan.notes, "gated": "yes"})
+
+    def measured(plan: Plan) -> float:
+        return sqnr_db - 5 * ("gated" in plan.notes)
+
+    return SpeedSearch(clock, redraft, measured, {"gate": gate} if gated else {}, thorough)
 
 
 def integers(choice: Choice) -> set[str]:
@@ -121,6 +131,18 @@ def test_one_alone_is_dropped_where_much_is_spent(model: Model) -> None:
     assert search(model, clock, thorough=True).run(chosen(model)).choice.plan.substitutes == ("fold",)
 
 
+@pytest.mark.parametrize(("sqnr_db", "forms"), [(34.0, "gate"), (32.0, None)])
+def test_a_form_that_pays_may_cost_accuracy_as_long_as_the_aim_is_met(
+    sqnr_db: float, forms: str | None, model: Model, tmp_path: Path
+) -> None:
+    speeds = SaidClock(lambda convs, used: 1.0 + len(convs))
+    found = search(model, speeds, sqnr_db, gated=True)
+    exact = replace(chosen(model), sqnr_db=sqnr_db)
+    timed = Memory(tmp_path).search(found, exact, "key")
+    assert timed.choice.plan.notes.get("forms") == forms
+    assert Memory(tmp_path).search(found, exact, "key").choice.plan == timed.choice.plan
+
+
 def test_what_was_found_is_remembered(model: Model, tmp_path: Path) -> None:
     clock = SaidClock(lambda convs, used: 3.0 if convs == {"conv1", "conv3"} else 2.0 if convs else 1.0, {"conv2"})
     first = Memory(tmp_path).search(search(model, clock), chosen(model), "key")
@@ -138,7 +160,9 @@ def test_what_no_longer_holds_is_searched_again(model: Model, tmp_path: Path) ->
     assert integers(timed.choice) == {"conv1", "conv3"}
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"floats": 5, "substitutes": [], "speed": 2}', b"\xff"])
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b"[]", b'{"floats": 5, "substitutes": [], "forms": [], "speed": 2}', b"\xff"]
+)
 def test_a_broken_memory_is_none(content: bytes, model: Model, tmp_path: Path) -> None:
     (tmp_path / "key.json").write_bytes(content)
     clock = SaidClock(lambda convs, used: 1.0 + len(convs))
