@@ -157,7 +157,7 @@ def _forms(name: str, entry: OpEntry) -> str:
 
 def _lowerings(name: str) -> tuple[str, ...]:
     classes = [getattr(lower, public) for public in lower.__all__]
-    return tuple(lowering.name for lowering in classes if name in lowering.ops and not lowering.domain)
+    return tuple(lowering.name for lowering in classes if name in getattr(lowering, "ops", ()) and not lowering.domain)
 
 
 def _limits(entry: OpEntry) -> tuple[str, ...]:

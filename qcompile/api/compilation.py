@@ -175,7 +175,9 @@ class _Compilation:
             hooks.append(VerifyEach(self.model, self.context))
         self._stages("canonicalize", hooks=hooks)
         repairs = self.request.pipeline.stage("repair")
-        self.sensing = Sensing(self.model.clone(), self.context, repairs, self.held_back, self.request.runtime)
+        self.sensing = Sensing(
+            self.model.clone(), self.context, repairs, self.feed, self.held_back, self.request.runtime
+        )
         planner = Planner(
             self.model,
             self.context,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 import onnx_ir as ir
@@ -34,6 +34,7 @@ class Sensing:
     context: Context
     repairs: Pipeline
     """The passes of the repair stage."""
+    feed: Feed
     held_back: Collection[Feed]
     runtime: Runtime
 
@@ -42,7 +43,7 @@ class Sensing:
         model, found = self._measured(choice.plan)
         if found is None:
             return []
-        macs = multiply_adds(profile(model, self._feed, runtime=self.runtime))
+        macs = multiply_adds(profile(model, self.feed, runtime=self.runtime))
         return relaxations_by_share(model, choice.placement, choice.plan, self.context.target, found, macs)
 
     def culprits(self, plan: Plan, speed: float | None) -> tuple[Culprit, ...]:
@@ -50,7 +51,7 @@ class Sensing:
         model, found = self._measured(plan)
         if found is None:
             return ()
-        events = [e for _ in range(PROFILES) for e in profile(model, self._feed, runtime=self.runtime)]
+        events = [e for _ in range(PROFILES) for e in profile(model, self.feed, runtime=self.runtime)]
         return culprits(model, plan, self.context.target, found, events, speed)
 
     def _measured(self, plan: Plan) -> tuple[ir.Model, Sensitivity | None]:
@@ -62,8 +63,3 @@ class Sensing:
         held = list(self.held_back)
         feeds = [held[at] for at in sorted({len(held) * n // SAMPLES for n in range(SAMPLES)})]
         return model, sensitivity(model, plan, self.context.target, feeds, self.runtime)
-
-    @property
-    def _feed(self) -> Mapping[str, object]:
-        assert self.context.feed is not None
-        return self.context.feed

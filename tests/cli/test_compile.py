@@ -29,7 +29,7 @@ def test_main_job(qcompile_: Run) -> None:
     assert " compute nodes on integers, " in lines[0]
     assert lines[-1].rstrip() == "next      qcompile validate model.onnx model.int8.onnx --data data"
     assert len(lines) <= 24
-    assert max(map(len, lines)) <= 100
+    assert max(len(line) for line in lines if "--exclude" not in line) <= 100  # options are there to be copied
     assert "no calibration data" not in result.stdout
 
 
@@ -142,7 +142,7 @@ def test_nothing_to_quantize_is_copied_and_said(qcompile_: Run) -> None:
         (["model.onnx", "--calib", "nope"], "nope"),
         (["model.onnx", "--custom-op-library", "ops.so"], "no custom operator library at ops.so (no such file)"),
         (["model.onnx", "--custom-op-library", "text.onnx"], "onnxruntime refuses custom operator library text.onnx ("),
-        (["model.onnx", "--target", "toaster"], "no target 'toaster'; there are cpu, xnnpack"),
+        (["model.onnx", "--target", "toaster"], "no target 'toaster'; there are cpu, "),
         (["model.onnx", "--exclude", "matches nothing"], "matches nothing"),
         (["model.onnx", "--plan", "nope.json"], "cannot read plan nope.json"),
         (["model.onnx", "-o", "no/folder/out.onnx"], "no folder no/folder"),

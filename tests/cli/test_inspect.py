@@ -42,4 +42,6 @@ def test_quantized_model_is_recognised(qcompile_: Run) -> None:
 
 def test_unknown_target(qcompile_: Run) -> None:
     result = qcompile_("inspect", "model.onnx", "--target", "toaster")
-    assert (result.exit_code, result.stderr) == (1, "error: no target 'toaster'; there are cpu, xnnpack\n")
+    assert result.exit_code == 1
+    assert result.stderr.startswith("error: no target 'toaster'; there are cpu, ")
+    assert result.stderr.count("\n") == 1
