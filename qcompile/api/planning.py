@@ -33,6 +33,7 @@ from qcompile.decide import (
     cheaper_in_float,
     check_fits,
     fingerprint,
+    is_large,
     kept_for_speed,
     known_ranges,
     mean_axes,
@@ -105,7 +106,7 @@ class Planner:
             request.io_type or "float",
         )
         missing |= self._cheaper_in_float(self._place(missing))
-        roundings = self._roundings(drafter) if request.effort != "fast" else []
+        roundings = self._roundings(drafter) if self._may_search() else []
         migrations = scale_migrations(drafter, self._links)
         search = AccuracySearch(
             drafter,
@@ -132,6 +133,10 @@ class Planner:
         kind = tuned_for(self.request, timed=timed)
         return replace(plan, notes={**plan.notes, TUNED_FOR: kind}) if kind else plan
 
+    def _may_search(self) -> bool:
+        """Whether time and memory allow repairs that need another look at the data."""
+        return self.request.effort != "fast" and not is_large(self.model)
+
     def _roundings(self, drafter: Drafter) -> list[Step]:
         """Better codes for the weights, and biases that make up for what is left, in the order of their cost."""
 
@@ -151,7 +156,7 @@ class Planner:
     @cached_property
     def _links(self) -> list[ScaleLink]:
         """Where scales of channels can move, if that may be tried."""
-        return scale_links(self.model) if self.request.effort != "fast" else []
+        return scale_links(self.model) if self._may_search() else []
 
     @cached_property
     def _rounder(self) -> WeightRounder:

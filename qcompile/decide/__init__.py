@@ -21,7 +21,7 @@ from qcompile.decide.relaxation import AIM_DB, WORTH_DB, relaxations
 from qcompile.decide.relaxation_by_share import relaxations_by_share
 from qcompile.decide.rounding import WeightRounder, weight_rounder
 from qcompile.decide.scale_links import ScaleLink, scale_links
-from qcompile.decide.sensing import Sensing
+from qcompile.decide.sensing import Sensing, is_large
 from qcompile.decide.speed import Clock, SpeedSearch, Timed, kept_for_speed
 from qcompile.decide.stopwatch import Stopwatch
 
@@ -55,6 +55,7 @@ __all__ = [
     "check_fits",
     "computes_float",
     "fingerprint",
+    "is_large",
     "kept_for_speed",
     "known_ranges",
     "make_plan",

@@ -22,8 +22,13 @@ SAMPLES = 2
 PROFILES = 3
 """Runs that tell how long nodes take in float."""
 
-LARGE = 2**30
-"""Bytes of weights from which on nothing is measured: it holds them twice."""
+LARGE = 2**27
+"""Bytes of weights from which on nothing is tried that holds them, or their second moments, several times."""
+
+
+def is_large(model: ir.Model) -> bool:
+    """Whether memory forbids what takes several times the weights."""
+    return weight_bytes(model) >= LARGE
 
 
 @dataclass(frozen=True)
@@ -56,7 +61,7 @@ class Sensing:
 
     def _measured(self, plan: Plan) -> tuple[ir.Model, Sensitivity | None]:
         """The model with its scales migrated, which is no error, and what was measured on it."""
-        if weight_bytes(self.model) >= LARGE:
+        if is_large(self.model):
             return self.model, None
         migrated = replace(plan, roundings={}, bias_shifts={})
         model, _ = self.repairs.run(self.model.clone(), replace(self.context, plan=migrated))
