@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -13,7 +13,7 @@ import onnx_ir as ir
 
 from qcompile import __version__
 from qcompile.api.planning import Planner
-from qcompile.api.reporting import copied, left_float, node_reports
+from qcompile.api.reporting import copied, left_float, node_reports, why_none
 from qcompile.api.request import Request, as_patterns, check_numbers, check_one_source
 from qcompile.api.results import CompileResult
 from qcompile.api.runnable import runnable_form
@@ -24,7 +24,7 @@ from qcompile.decide import Sensing
 from qcompile.errors import TargetError
 from qcompile.ir import Source, has_external_data, lowest_runtime, quantized_form, saved_size, weight_bytes
 from qcompile.pipeline import Context, Feed, Hook, Pipeline, Trace, VerifyEach
-from qcompile.plan import Code, Plan, Recipe, load_recipe, sha256
+from qcompile.plan import Plan, Recipe, load_recipe, sha256
 from qcompile.quant import OutputFidelity
 from qcompile.runtime import Runtime, Session, run_as_written
 from qcompile.targets import find_target
@@ -41,6 +41,9 @@ from qcompile.verify import (
 
 SYNTHETIC_SAMPLES = 8
 
+RETRIES, STEP_DB = 3, 6.0
+"""How often, and with how much more SQNR, it is tried again where the metric loses too much: half the error each."""
+
 LARGE = 2**30
 """Bytes of weights from which on the sessions of a compile keep no second, packed copy of them."""
 
@@ -54,6 +57,8 @@ def compile(
     format: str = "auto",
     io_type: str | None = None,
     effort: str = "default",
+    min_sqnr: float | None = None,
+    max_loss: float | None = None,
     cache: bool = True,
     observer: str | None = None,
     exclude: Sequence[str] = (),
@@ -83,6 +88,8 @@ def compile(
         format: `qoperator`, `qdq`, or `auto`, the target's own.
         io_type: `float`, or `quantized`: 8-bit inputs and outputs; None: as the plan has it, or float.
         effort: `fast`, which times nothing, `default` or `max`: seconds spent for speed and accuracy.
+        min_sqnr: SQNR of the lowest output, in dB, that nodes are given back to float for; missing it is no error.
+        max_loss: loss of the `metric` in percent that nodes are given back to float for; likewise.
         cache: whether decisions of the clock are kept in the user's cache folder, and used again.
         observer: name of one observer for all values; None: chosen by the outputs on held-back samples.
         exclude: regular expressions; nodes whose name or op type matches stay float.
@@ -127,6 +134,7 @@ def compile(
         hooks,
         "synthetic" if calib is None else "data",
         effort,
+        min_sqnr,
         cache,
     )
     runnable = runnable_form(source.model, runtime)
@@ -141,14 +149,34 @@ def compile(
         feeds = synthetic_feeds(runnable, specs, SYNTHETIC_SAMPLES, seed, input_shapes, runtime)
     if sequence:
         feeds = carry(feeds, specs, sequence, Session(runnable, runtime))
-    result = _Compilation(source, runnable, feeds, request, progress or _quiet).run()
-    if measure is not None and result.status == "compiled":
-        loaded = Session(result.model, runtime, config=wanted.session_config)
-        faced = FloatFaced(loaded, result.model.metadata_props)
-        result.metric = measure.compare(Session(runnable, runtime), faced)
+
+    def compiled(least_db: float | None) -> CompileResult:
+        asked = replace(request, min_sqnr=least_db)
+        result = _Compilation(source, runnable, feeds, asked, progress or _quiet).run()
+        if measure is not None and result.status == "compiled":
+            loaded = Session(result.model, runtime, config=wanted.session_config)
+            faced = FloatFaced(loaded, result.model.metadata_props)
+            result.metric = measure.compare(Session(runnable, runtime), faced)
+        return result
+
+    result = compiled(min_sqnr)
+    if max_loss is not None and plan is None:
+        result = _within_loss(max_loss, result, compiled)
     if warn and calib is None and plan is None and result.status == "compiled":
         warning = "no calibration data: ranges come from synthetic samples; give real ones with --calib DATA"
         result.warnings = (warning, *result.warnings)
+    return result
+
+
+def _within_loss(max_loss: float, result: CompileResult, compiled: Callable[[float], CompileResult]) -> CompileResult:
+    """The result; or one with more SQNR, as long as the metric loses too much and more SQNR helps."""
+    for _ in range(RETRIES):
+        if result.metric is None or result.metric.loss_pct <= max_loss:
+            break
+        nearer = compiled(result.sqnr_db + STEP_DB)
+        if nearer.metric is None or nearer.metric.loss_pct >= result.metric.loss_pct:
+            break
+        result = nearer
     return result
 
 
@@ -194,10 +222,7 @@ class _Compilation:
         self.context.plan = plan
         if not plan.weights and not plan.values:
             operators = node_reports(self.model, plan, self.feed, [], self.request.runtime)
-            asked = (Code.EXCLUDED, Code.RECIPE)
-            excluded = any(o.reason is not None and o.reason.code in asked for o in operators)
-            why = "everything that has one is excluded" if excluded else "nothing in it has one on this target"
-            return copied(self.source, "nothing-to-quantize", f"no integer form: {why}", operators)
+            return copied(self.source, "nothing-to-quantize", f"no integer form: {why_none(operators)}", operators)
         canonical = self.model.clone()
         self._stages("repair", "quantize", hooks=hooks)
         reference = self.model.clone()

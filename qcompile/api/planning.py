@@ -12,6 +12,7 @@ from qcompile.api.request import Request
 from qcompile.api.whereabouts import TUNED_FOR, tuned_for
 from qcompile.calibrate import Observations, Progress, find_observer, observe
 from qcompile.decide import (
+    AIM_DB,
     AUTOMATIC,
     NO_OVERRIDES,
     AccuracySearch,
@@ -117,6 +118,7 @@ class Planner:
             migrations,
             self.sensing.relaxations if request.effort != "fast" else None,
             self._slowdown if request.may_time() else None,
+            request.min_sqnr,
         )
         choice = search.run(missing)
         if not request.may_time() or not choice.placement.units:
@@ -126,7 +128,16 @@ class Planner:
 
     def _well_stored(self, plan: Plan) -> Plan:
         """The plan with those weights in float32 that 8 bits would spoil."""
-        return plan if self.request.effort == "fast" else without_costly_storage(self.model, plan, self.sqnr_db)
+        return (
+            plan
+            if self.request.effort == "fast"
+            else without_costly_storage(self.model, plan, self.sqnr_db, self._aim_db)
+        )
+
+    @property
+    def _aim_db(self) -> float:
+        """SQNR from which on speed comes first."""
+        return max(AIM_DB, self.request.min_sqnr or AIM_DB)
 
     def _noted(self, plan: Plan, *, timed: bool) -> Plan:
         """The plan with what its choice of forms rests on."""
@@ -187,7 +198,7 @@ class Planner:
             return with_integer_products(plan, self._products, ranges, self.request.target)
 
         forms = {"integer-attention": integer_attention} if self._products else {}
-        search = SpeedSearch(self._clock, redraft, self.sqnr_db, forms, self.request.effort == "max")
+        search = SpeedSearch(self._clock, redraft, self.sqnr_db, forms, self._aim_db, self.request.effort == "max")
         if not self.request.cache:
             return search.run(choice)
         return Memory.default().search(search, choice, fingerprint(self.model, choice, feed, runtime))

@@ -36,6 +36,8 @@ class Request:
     """`data` or `synthetic`."""
     effort: str = "default"
     """`fast` times nothing; `default`; `max`."""
+    min_sqnr: float | None = None
+    """SQNR of the lowest output that is asked for, in dB; None: the default aim, which speed is weighed against."""
     cache: bool = True
     """Whether what the clock decided is kept on disk, and what it decided before is believed."""
 

@@ -155,6 +155,8 @@ def compile_(
             exclude=exclude,
             recipe=recipe,
             metric=metric,
+            min_sqnr=min_sqnr,
+            max_loss=max_loss,
             max_samples=max_samples,
             preprocess=preprocess,
             input_shapes=shapes,

@@ -65,6 +65,8 @@ class AccuracySearch:
     """Sets of nodes to give back to float by what they were measured to do, the smallest first; None: not measured."""
     slowdown: Callable[[Choice, Collection[str]], float] | None = None
     """What it costs to give nodes back, as a share of a run; None: not known."""
+    budget_db: float | None = None
+    """SQNR that was asked for: to reach it, speed is paid whatever it costs."""
 
     def run(self, kept_float: Mapping[str, Reason]) -> Choice:
         """The best choice with these nodes in float, and more of them where 8 bits are too few.
@@ -76,7 +78,25 @@ class AccuracySearch:
         methods = [m for method in plain for m in (method, method.then(self.drafter.correct_bias))]
         best = self._repaired(self._best(None, methods, placement, kept_float))
         relaxed = self._relaxed(best) if best.sqnr_db < (AIM_DB if self.slowdown is None else CEILING_DB) else best
-        return best if relaxed is best else self._repaired(relaxed)
+        best = best if relaxed is best else self._repaired(relaxed)
+        return best if self.budget_db is None else self._within_budget(best, self.budget_db)
+
+    def _within_budget(self, best: Choice, budget_db: float) -> Choice:
+        """The choice with as few nodes in float as the budget lets, a set at a time; the best one if none meets it."""
+        while best.sqnr_db < budget_db and best.placement.units:
+            wanted = Reason(Code.KEPT_FOR_ACCURACY, f"to reach {budget_db:g} dB")
+            every = {unit.node.name or "": wanted for unit in best.placement.units}
+            closest = best
+            for more in [*self._candidates(best, True), *self._candidates(best, False), every]:
+                kept = {**best.kept_float, **more}
+                found = self._best(None, [best.method], self.place(kept), kept)
+                closest = found if found.sqnr_db > closest.sqnr_db else closest
+                if closest.sqnr_db >= budget_db:
+                    break
+            if closest is best:
+                break
+            best = closest
+        return best
 
     def _repaired(self, best: Choice) -> Choice:
         best = self._tried(self.migrations if best.sqnr_db < AIM_DB else (), best)

@@ -66,18 +66,16 @@ def with_integer_products(
     """The plan with these products on integers; None if none can be.
 
     `ranges` holds (low, high) of their `sources`. A product stays float where the plan says more of it than that it has
-    no constant weight, and where a factor has parameters or no range. None can in QDQ form, whose int8 the runtime
-    makes uint8, nor where kernels saturate, since nothing bounds the codes of a factor that is no weight.
+    no constant weight, where a node that moves a factor is to be float, and where a factor has parameters or no range.
+    None can in QDQ form, whose int8 the runtime makes uint8, nor where kernels saturate, since nothing bounds the codes
+    of a factor that is no weight.
     """
     if plan.format != "qoperator" or target.saturates:
         return None
     found = replace(plan, nodes=dict(plan.nodes), values=dict(plan.values))
     for product in products:
         factors = ((product.left, _LEFT), (product.right, _RIGHT))
-        decision = found.nodes.get(product.node.name or "")
-        is_open = (
-            decision is not None and decision.reason is not None and decision.reason.code is Code.ACTIVATION_WEIGHT
-        )
+        is_open = _stays_float_for(product.node, found) is Code.ACTIVATION_WEIGHT
         if is_open and all(_is_free(factor, found, ranges) for factor, _ in factors):
             for factor, scheme in factors:
                 _quantize(factor, params_from_range(*ranges[factor.source.name or ""], scheme), found)
@@ -121,7 +119,13 @@ def _factor(value: ir.Value) -> Factor:
 
 
 def _is_free(factor: Factor, plan: Plan, ranges: Mapping[str, tuple[float, float]]) -> bool:
-    return factor.names[0] in ranges and plan.values.keys().isdisjoint(factor.names)
+    may_move = all(_stays_float_for(move, plan) not in (Code.EXCLUDED, Code.RECIPE) for move in factor.moves)
+    return may_move and factor.names[0] in ranges and plan.values.keys().isdisjoint(factor.names)
+
+
+def _stays_float_for(node: ir.Node, plan: Plan) -> Code | None:
+    decision = plan.nodes.get(node.name or "")
+    return decision.reason.code if decision is not None and decision.reason is not None else None
 
 
 def _quantize(factor: Factor, params: QuantParams, plan: Plan) -> None:

@@ -18,14 +18,16 @@ NEAR_DB = 1.0
 """As near to what float32 for all weights gives nobody sees the difference."""
 
 
-def without_costly_storage(model: ir.Model, plan: Plan, sqnr_db: Callable[[Plan], float]) -> Plan:
+def without_costly_storage(
+    model: ir.Model, plan: Plan, sqnr_db: Callable[[Plan], float], aim_db: float = AIM_DB
+) -> Plan:
     """The plan with the worst of the stored weights in float32, where 8 bits for them miss the aim.
 
     As few as bring the outputs near to what float32 for all of them does; none where that would gain too little.
     `sqnr_db` measures a plan.
     """
     stored = [key for key in plan.weights if not plan.is_integer(key[0])]
-    if not stored or (found := sqnr_db(plan)) >= AIM_DB:
+    if not stored or (found := sqnr_db(plan)) >= aim_db:
         return plan
     best = sqnr_db(_in_float32(plan, stored, ""))
     if best < found + WORTH_DB:
@@ -36,7 +38,7 @@ def without_costly_storage(model: ir.Model, plan: Plan, sqnr_db: Callable[[Plan]
     kept = 1
     while kept < len(worst):
         candidate = _in_float32(plan, worst[:kept], why)
-        if sqnr_db(candidate) >= min(AIM_DB, best - NEAR_DB):
+        if sqnr_db(candidate) >= min(aim_db, best - NEAR_DB):
             return candidate
         kept *= 2
     return _in_float32(plan, worst, why)

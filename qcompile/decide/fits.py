@@ -27,6 +27,8 @@ def check_fits(plan: Plan, model: ir.Model, target: Target) -> None:
     """
     if plan.bits != 8:
         raise PlanError(f"plan is for {plan.bits} bits, not 8; save another plan")
+    if plan.io_type not in IO_TYPES:
+        raise PlanError(f"plan is for io type {plan.io_type!r}, not {' or '.join(IO_TYPES)}; save another plan")
     misfit = next(_misfits(plan, model, target), None)
     if misfit is not None:
         raise PlanError(f"plan does not fit the model ({misfit}); save one from this model")
@@ -35,6 +37,7 @@ def check_fits(plan: Plan, model: ir.Model, target: Target) -> None:
 def _misfits(plan: Plan, model: ir.Model, target: Target) -> Iterator[str]:
     by_name = {node.name or "": node for node in nodes(model)}
     yield from _strangers(plan, model, by_name)
+    yield from (f"target {target.name} has no substitute {n!r}" for n in plan.substitutes if n not in target.substitutes)
     yield from migration_misfits(plan.migrations, model)
     for name, params in plan.values.items():
         if params.axis is not None:

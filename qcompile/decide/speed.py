@@ -56,6 +56,8 @@ class SpeedSearch:
     sqnr_db: Callable[[Plan], float]
     forms: Mapping[str, Step] = field(default_factory=dict)
     """Further integers that may pay though they cost some accuracy, by the name that notes of a plan have for them."""
+    aim_db: float = AIM_DB
+    """SQNR from which on a form is accurate enough, whatever others have."""
     thorough: bool = False
     """Whether to try what seldom helps."""
 
@@ -80,7 +82,7 @@ class SpeedSearch:
 
     def _price_of_exactness(self, choice: Choice, floats: Choice) -> float:
         """How much slower a choice that is near enough to the float model may become to be nearer."""
-        return affordable(choice.sqnr_db, self.sqnr_db(floats.plan)) if choice.sqnr_db >= AIM_DB else 0.0
+        return affordable(choice.sqnr_db, self.sqnr_db(floats.plan)) if choice.sqnr_db >= self.aim_db else 0.0
 
     def _without(self, choice: Choice, names: Collection[str], why: str = "") -> Choice:
         return self.redraft(choice, kept_for_speed(choice.placement, names, why))
@@ -98,7 +100,10 @@ class SpeedSearch:
 
     def is_accurate_enough(self, one: Choice, other: Choice) -> bool:
         """Whether a form of a choice meets the aim, or is as near to the float model as the choice was measured."""
-        return one.plan == other.plan or self.sqnr_db(one.plan) >= min(AIM_DB, other.sqnr_db - GAIN_DB)
+        if one.plan == other.plan:
+            return True
+        sqnr_db = self.sqnr_db(one.plan)
+        return sqnr_db >= self.aim_db or (other.sqnr_db < self.aim_db and sqnr_db >= other.sqnr_db - GAIN_DB)
 
     def with_forms(self, choice: Choice, names: Collection[str]) -> Choice:
         """The choice with these forms of ours in its plan; the choice itself where they find nothing."""

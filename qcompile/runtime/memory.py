@@ -26,7 +26,7 @@ def peak_memory(model: Path, feed: Feed, *, runtime: Runtime = ONE_THREAD) -> in
         return None
     with tempfile.TemporaryDirectory(prefix="qcompile-") as folder:
         path = Path(folder) / "feed.npz"
-        np.savez(path, allow_pickle=False, **feed)
+        np.savez(path, np.array(list(feed), np.str_), *feed.values())  # by place: names may be those of its arguments
         words = [str(model.resolve()), str(path), str(runtime.threads)]
         words += [str(runtime.custom_ops.resolve())] if runtime.custom_ops else []
         # -P: the current folder is the user's, and nothing there is to be imported

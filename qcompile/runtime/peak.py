@@ -1,6 +1,6 @@
 """`python -m qcompile.runtime.peak MODEL FEED.npz THREADS [LIBRARY]`: memory of a process that runs one model once.
 
-Prints two numbers, bytes of the highest resident set: before the model was loaded, and after it ran.
+The first array of the feed holds the names of the others. Prints two numbers, bytes of the highest resident set: before the model was loaded, and after it ran.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ def highest_resident_set() -> int:
 def main(model: str, feed: str, threads: str, library: str | None = None) -> None:
     """Run the model once and print the two numbers."""
     with np.load(feed) as arrays:
-        given = dict(arrays)
+        names, *values = (arrays[f"arr_{number}"] for number in range(len(arrays.files)))
+    given = dict(zip(names.tolist(), values, strict=True))
     runtime = Runtime(int(threads), Path(library) if library else None)
     before = highest_resident_set()
     Session(Path(model), runtime).run(given)

@@ -33,15 +33,12 @@ class Event:
 def profile(model: Runnable, feed: Feed, *, optimize: bool = False, runtime: Runtime = ONE_THREAD) -> list[Event]:
     """Every node that ran on the feed, bodies included, in order."""
     unpacked = replace(runtime, prepack=False)  # the shape of a packed weight is missing from the profile
-    return _events(model, feed, optimize, unpacked, 0.0)
-
-
-def _events(model: Runnable, feed: Feed, optimize: bool, runtime: Runtime, seconds: float) -> list[Event]:
-    """The events of one run, and of all further ones that begin within so many seconds."""
-    return [event for run in _runs(model, feed, optimize, runtime, seconds) for event in run]
+    (events,) = _runs(model, feed, optimize, unpacked, 0.0)
+    return events
 
 
 def _runs(model: Runnable, feed: Feed, optimize: bool, runtime: Runtime, seconds: float) -> list[list[Event]]:
+    """The events of one run, and of all further ones that begin within so many seconds."""
     with tempfile.TemporaryDirectory() as folder:
         session = Session(model, runtime, optimize=optimize, profile_prefix=Path(folder) / "profile")
         until = time.monotonic() + seconds
@@ -64,15 +61,20 @@ def node_times(
     """Operator and microseconds of every node of the optimised graph in one run, by the name it had before.
 
     The runtime appends `_token_N` to what it changed and names what it fused after its last output. Times are the mean
-    of the faster half of the runs: a profile counts whole microseconds, which a median would keep.
+    of the faster half of the runs: a profile counts whole microseconds, which a median would keep. What a body ran
+    several times counts for all of them.
     """
-    runs: dict[str, list[int]] = defaultdict(list)
+    times: dict[str, list[int]] = defaultdict(list)
     ops: dict[str, str] = {}
-    for event in _events(model, feed, True, runtime, seconds):
-        name = _RENAMED.sub("", event.name)
-        runs[name].append(event.microseconds)
-        ops[name] = event.op_type
-    return {name: (ops[name], _faster_half(times)) for name, times in runs.items()}
+    for events in _runs(model, feed, True, runtime, seconds):
+        total: Counter[str] = Counter()
+        for event in events:
+            name = _RENAMED.sub("", event.name)
+            total[name] += event.microseconds
+            ops[name] = event.op_type
+        for name, microseconds in total.items():
+            times[name].append(microseconds)
+    return {name: (ops[name], _faster_half(found)) for name, found in times.items()}
 
 
 def op_times(

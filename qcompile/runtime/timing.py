@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from statistics import median
 
+from qcompile.runtime.clock import clock
 from qcompile.runtime.session import Feed, Runs
 
 _BURST = 0.01
@@ -23,16 +23,15 @@ def speed_ratios(
     """Latency of the reference over that of each other session: above 1 where the other is faster.
 
     Median over interleaved rounds of the ratio of the quietest of three bursts; every turn begins with runs that are
-    not counted, since the session before has the caches. One thread is timed by its own CPU clock, which other
-    processes on the core hardly move.
+    not counted, since the session before has the caches.
     """
-    clock = time.thread_time if threads == 1 else time.perf_counter
+    now = clock(threads)
 
     def burst(session: Runs, times: int) -> float:
-        start = clock()
+        start = now()
         for _ in range(times):
             session.run(feed)
-        return (clock() - start) / times
+        return (now() - start) / times
 
     sessions = [reference, *others]
     times = []

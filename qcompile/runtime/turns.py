@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
+
+from qcompile.runtime.clock import clock
 
 _WARM = 0.005
 """Seconds of runs at the begin of a turn that do not count: the one before has the caches, and its threads spin on."""
@@ -15,28 +16,26 @@ _FEWEST = 3
 def in_turns(runs: Sequence[Callable[[], object]], *, threads: int = 1, rounds: int = 7) -> list[list[list[float]]]:
     """Seconds of every single run: for each of `runs` and each round, those of one turn.
 
-    One thread is timed by its own CPU clock, which other processes on the core hardly move; several by the wall clock.
     Every other round goes backwards, so that nobody always follows the same neighbour.
     """
-    fine = time.get_clock_info("thread_time").resolution < 1e-6
-    clock = time.thread_time if threads == 1 and fine else time.perf_counter
+    seconds = clock(threads)
     times: list[list[list[float]]] = [[] for _ in runs]
     for number in range(rounds):
         turns = list(zip(runs, times, strict=True))
         for run, found in turns if number % 2 == 0 else reversed(turns):
-            found.append(_turn(run, clock))
+            found.append(_turn(run, seconds))
     return times
 
 
-def _turn(run: Callable[[], object], clock: Callable[[], float]) -> list[float]:
-    _timed(run, clock, _WARM, 1)
-    return _timed(run, clock, _TURN, _FEWEST)
+def _turn(run: Callable[[], object], seconds: Callable[[], float]) -> list[float]:
+    _timed(run, seconds, _WARM, 1)
+    return _timed(run, seconds, _TURN, _FEWEST)
 
 
-def _timed(run: Callable[[], object], clock: Callable[[], float], seconds: float, fewest: int) -> list[float]:
+def _timed(run: Callable[[], object], seconds: Callable[[], float], least: float, fewest: int) -> list[float]:
     times: list[float] = []
-    while len(times) < fewest or sum(times) < seconds:
-        start = clock()
+    while len(times) < fewest or sum(times) < least:
+        start = seconds()
         run()
-        times.append(clock() - start)
+        times.append(seconds() - start)
     return times

@@ -16,7 +16,8 @@ def float_nodes(canonical: ir.Model, plan: Plan, target: Target, gate: Gate) -> 
     """By node name what of the node is quantized by a gate: `weights`, `input` or `output`.
 
     An activation stays quantized as long as one integer node reads it, here or where it was moved to, or as its maker
-    gives codes: such a maker is among the nodes, unless the target has it dequantize its own results.
+    gives codes: such a maker is among the nodes, unless it then dequantizes its own results, which a caller who takes 8
+    bits would not read.
     """
     if gate.of_weights:
         return {gate.node: "weights"}
@@ -26,7 +27,8 @@ def float_nodes(canonical: ir.Model, plan: Plan, target: Target, gate: Gate) -> 
     maker = _unit_of(value.producer())
     if maker is not None and plan.makes_codes(maker.name):
         entry = target.table.get(maker.op_type)
-        if entry is None or Form.INTEGER_TO_FLOAT not in entry.forms:
+        leaves = plan.io_type == "quantized" and value.is_graph_output()
+        if leaves or entry is None or Form.INTEGER_TO_FLOAT not in entry.forms:
             found[maker.name or ""] = "output"
     return found | {node.name or "": "input" for node in _readers(value, plan, target)}
 

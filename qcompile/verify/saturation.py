@@ -57,7 +57,7 @@ def saturating_nodes(model: ir.Model) -> list[str]:
 
 def _codes(node: ir.Node) -> Iterator[np.ndarray]:
     """The codes of a node's weights, as they are or dequantized."""
-    for index in _WEIGHTS.get(node.op_type, ((),))[0]:
+    for index in _WEIGHTS[node.op_type][0] if is_op(node, *_WEIGHTS) or is_op(node, *_WEIGHTS, domain=MICROSOFT) else ():
         value = node.inputs[index]
         maker = value.producer() if value is not None else None
         codes = constant(maker.inputs[0] if maker is not None and is_op(maker, "DequantizeLinear") else value)

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import onnx_ir as ir
+import pytest
 
 from qcompile.calibrate import Observations
 from qcompile.decide import AUTOMATIC, AccuracySearch, Choice, Drafter, Placement, Step, known_ranges, place
@@ -27,7 +28,9 @@ def noting(word: str) -> Step:
     return lambda placement, plan: replace(plan, notes={**plan.notes, word: "yes"})
 
 
-def searched(model: Model, quality: Callable[[Plan], float], *repairs: Step) -> tuple[Choice, list[Plan]]:
+def searched(
+    model: Model, quality: Callable[[Plan], float], *repairs: Step, budget_db: float | None = None
+) -> tuple[Choice, list[Plan]]:
     """What the search chooses where plans are worth what `quality` says, and what it measured."""
     built = model(TEXT)
     placement = place(built, CPU)
@@ -44,7 +47,7 @@ def searched(model: Model, quality: Callable[[Plan], float], *repairs: Step) -> 
     def placed(kept: Mapping[str, Reason]) -> Placement:
         return place(built, CPU, (), kept)
 
-    return AccuracySearch(drafter, placed, measured, repairs).run({}), tried
+    return AccuracySearch(drafter, placed, measured, repairs, budget_db=budget_db).run({}), tried
 
 
 def test_of_equals_the_simplest(model: Model) -> None:
@@ -81,3 +84,14 @@ def test_above_the_aim_nothing_is_given_back(model: Model) -> None:
     choice, tried = searched(model, lambda plan: 30.0 + 5 * (not plan.is_integer("conv2")))
     assert not choice.kept_float
     assert all(plan.is_integer("conv2") for plan in tried)
+
+
+@pytest.mark.parametrize(("budget_db", "on_integers"), [(30.0, ["conv1"]), (32.5, []), (45.0, [])])
+def test_a_budget_is_met_with_as_little_float_as_it_lets(
+    budget_db: float, on_integers: list[str], model: Model
+) -> None:
+    def quality(plan: Plan) -> float:
+        return 22.0 + 2 * (not plan.is_integer("conv1")) + 9 * (not plan.is_integer("conv2"))
+
+    choice, _ = searched(model, quality, budget_db=budget_db)
+    assert [name for name in ("conv1", "conv2") if choice.plan.is_integer(name)] == on_integers

@@ -117,3 +117,15 @@ def test_integers_are_right(model: Model) -> None:
     check_steps(reference, lowered, FEED)
     wanted, got = run_as_written(graph, FEED)[0], run_as_written(lowered, FEED)[0]
     assert np.abs(got - wanted).max() < 0.08
+
+
+@pytest.mark.parametrize("code", [Code.EXCLUDED, Code.RECIPE])
+def test_a_move_that_the_user_wants_in_float_stays_so(model: Model, code: Code) -> None:
+    graph = attention(model)
+    before = planned(graph)
+    before.nodes["tk"] = Decision(Form.FLOAT, Reason(code, "tk"))
+    plan = with_integer_products(before, attention_products(graph), RANGES, CPU)
+    assert plan is not None
+    assert not plan.is_integer("tk")
+    assert not plan.is_integer("qk")
+    assert plan.is_integer("pv")

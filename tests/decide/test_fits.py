@@ -201,3 +201,13 @@ def test_segments_that_cannot_be(channels: int, count: int, model: Model) -> Non
     plan.segments["conv"] = count
     with pytest.raises(PlanError, match=rf"\(the output of node 'conv' cannot be cut into {count} segments\)"):
         check_fits(plan, image, CPU)
+
+
+def test_a_substitute_that_the_target_lacks_is_named(built: ir.Model, plan: Plan) -> None:
+    with pytest.raises(PlanError, match=r"\(target cpu has no substitute 'pad-everything'\)"):
+        check_fits(replace(plan, substitutes=("pad-everything",)), built, CPU)
+
+
+def test_an_unknown_io_type_is_named(built: ir.Model, plan: Plan) -> None:
+    with pytest.raises(PlanError, match=r"^plan is for io type 'int4'"):
+        check_fits(replace(plan, io_type="int4"), built, CPU)

@@ -75,7 +75,7 @@ def search(
     def measured(plan: Plan) -> float:
         return sqnr_db - 5 * ("gated" in plan.notes)
 
-    return SpeedSearch(clock, redraft, measured, {"gate": gate} if gated else {}, thorough)
+    return SpeedSearch(clock, redraft, measured, {"gate": gate} if gated else {}, thorough=thorough)
 
 
 def integers(choice: Choice) -> set[str]:

@@ -38,3 +38,18 @@ def test_what_is_not_known(expands: Path, tmp_path: Path) -> None:
     assert peak_memory(tmp_path / "gone.onnx", {"n": np.array([1])}) is None
     assert peak_memory(expands, {"n": [np.array([1])]}) is None
     assert peak_memory(expands, {"n": np.array(["text"], object)}) is None
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the system does not tell")
+@pytest.mark.parametrize("name", ["file", "allow_pickle", "x/y.npy"])
+def test_inputs_may_have_any_name(name: str, tmp_path: Path) -> None:
+    value = onnx.helper.make_tensor_value_info
+    graph = onnx.helper.make_graph(
+        [onnx.helper.make_node("Identity", [name], ["out"])],
+        "g",
+        [value(name, onnx.TensorProto.FLOAT, [1])],
+        [value("out", onnx.TensorProto.FLOAT, [1])],
+    )
+    opset = onnx.helper.make_opsetid("", 21)
+    onnx.save(onnx.helper.make_model(graph, opset_imports=[opset], ir_version=10), tmp_path / "model.onnx")
+    assert peak_memory(tmp_path / "model.onnx", {name: np.ones(1, np.float32)}) is not None

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import time
+from types import SimpleNamespace
+from typing import ClassVar
+
 import numpy as np
 import onnx
+import pytest
 
-from qcompile.runtime import Session, host, node_times, speed_ratios
+from qcompile.runtime import Feed, Session, host, node_times, profile, speed_ratios
 
 MODEL = onnx.parser.parse_model(
     """<ir_version: 10, opset_import: ["": 21]> g (float[4, 64] x) => (float[4, 64] y) {
@@ -29,3 +34,32 @@ def test_nodes_are_found_under_their_own_names() -> None:
 def test_the_host_is_named() -> None:
     assert host().architecture
     assert str(host())
+
+
+class Instant:
+    """A session that takes no time at all, as a coarse clock sees it."""
+
+    outputs: ClassVar[list[str]] = []
+
+    def run(self, feed: Feed) -> list[object]:
+        return []
+
+
+def test_a_coarse_clock_of_the_thread_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    """That of some systems ticks each 16 ms: short runs take no time on it."""
+    coarse = SimpleNamespace(resolution=0.0156)
+    monkeypatch.setattr(time, "get_clock_info", lambda name: coarse)
+    monkeypatch.setattr(time, "thread_time", lambda: 0.0)
+    assert speed_ratios(Instant(), [Instant()], {}, rounds=1)[0] > 0
+
+
+def test_a_node_in_a_body_counts_for_all_its_runs() -> None:
+    body = """<ir_version: 10, opset_import: ["": 21]> g (int64 n, float[4, 64] x) => (float[4, 64] y) {
+        go = Constant <value = bool {1}> ()
+        [loop] y = Loop (n, go, x) <body = b (int64 i, bool on, float[4, 64] h) => (bool off, float[4, 64] t) {
+            off = Identity(on) [tanh] t = Tanh(h) }> }"""
+    model = onnx.parser.parse_model(body)
+    _, microseconds = node_times(model, FEED | {"n": np.array(2000)}, seconds=0.0)["tanh"]
+    (events,) = [[e.microseconds for e in profile(model, FEED | {"n": np.array(2000)}) if e.name == "tanh"]]
+    assert len(events) == 2000
+    assert microseconds > sum(events) / 100

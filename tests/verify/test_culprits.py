@@ -91,3 +91,14 @@ def test_the_option_survives_the_shell_and_names_one_node(made: Any) -> None:
     assert not re.search(pattern, name.replace(".", "-"))
     excluded = {n for n, d in place(model, CPU, [pattern]).nodes.items() if d.reason and d.reason.code is Code.EXCLUDED}
     assert excluded == {name}
+
+
+def test_codes_that_leave_the_model_need_their_maker_in_float(quantize: Callable[..., Any]) -> None:
+    """A product that could give floats itself gives codes to a caller who takes 8 bits."""
+    made = quantize("(float[2,4] x) => (float[2,4] y)", "[product] y = MatMul(x, m)", m=(4, 4))
+    plan = replace(made.plan, io_type="quantized", nodes={"product": Decision(Form.INTEGER)})
+    plan.values["y"] = plan.values["x"]
+    found = Sensitivity("y", 20.0, (Share(Gate("y", "product"), 0.5),), 0, 0.0)
+    (culprit,) = culprits(made.canonical, plan, CPU, found, [])
+    assert culprit.in_float == ("product",)
+    assert culprit.option == "--exclude '^product$'"

@@ -87,3 +87,9 @@ def test_portable_results_are_exact_without_vnni(name: str) -> None:
     assert portable.plan is not None
     assert any(portable.plan.is_integer(node) for node, _ in portable.plan.weights)
     assert saturating_nodes(portable.model) == []
+
+
+def test_operators_of_others_are_none_of_ours() -> None:
+    """They share no more than a name: not even the number of inputs."""
+    text = '<ir_version: 10, opset_import: ["org.example": 1]> g (float[a] x) => (y) { y = org.example.MatMul(x) }'
+    assert saturating_nodes(ir.from_onnx_text(text)) == []
