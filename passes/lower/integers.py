@@ -57,7 +57,17 @@ def dynamically_dequantized(value: ir.Value | None) -> Quantized | None:
 
 
 def requantized(value: ir.Value) -> tuple[ir.Node, Quantized] | None:
-    """The QuantizeLinear that alone reads a value, through clamps that its saturation implies."""
+    """The QuantizeLinear that alone reads a value, through clamps that its saturation implies.
+
+    None where its codes are of another type than those that the value is made from: no kernel makes them.
+    """
+    found, maker = _quantizer(value), value.producer()
+    source = dequantized(maker.inputs[0]) if maker is not None and maker.inputs else None
+    is_alike = found is None or source is None or found[1].zero_point.dtype == source.zero_point.dtype
+    return found if is_alike else None
+
+
+def _quantizer(value: ir.Value) -> tuple[ir.Node, Quantized] | None:
     reader = sole_consumer(value)
     if reader is None:
         return None
@@ -66,7 +76,7 @@ def requantized(value: ir.Value) -> tuple[ir.Node, Quantized] | None:
         return (reader, quantized) if quantized else None
     if not is_op(reader, "Relu", "Clip"):
         return None
-    found = requantized(reader.outputs[0])
+    found = _quantizer(reader.outputs[0])
     return found if found and _is_implied(reader, found[1].params()) else None
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import onnx_ir as ir
 
 from qcompile import __version__
-from qcompile.api.planning import Planner
+from qcompile.api.planning import Planned, Planner
 from qcompile.api.reporting import copied, left_float, node_reports, why_none
 from qcompile.api.request import Request, as_patterns, check_numbers, check_one_source
 from qcompile.api.results import CompileResult
@@ -24,9 +24,9 @@ from qcompile.decide import Sensing
 from qcompile.errors import TargetError
 from qcompile.ir import Source, has_external_data, lowest_runtime, quantized_form, saved_size, weight_bytes
 from qcompile.pipeline import Context, Feed, Hook, Pipeline, Trace, VerifyEach
-from qcompile.plan import Plan, Recipe, load_recipe, sha256
+from qcompile.plan import Plan, Recipe, interface_params, load_recipe, sha256
 from qcompile.quant import OutputFidelity
-from qcompile.runtime import Runtime, Session, run_as_written
+from qcompile.runtime import Runs, Runtime, Session, run_as_written
 from qcompile.targets import find_target
 from qcompile.verify import (
     FloatFaced,
@@ -218,8 +218,8 @@ class _Compilation:
             self.sensing,
             self.progress,
         )
-        plan, speed = planner.plan()
-        self.context.plan = plan
+        planned = planner.plan()
+        self.context.plan = plan = planned.plan
         if not plan.weights and not plan.values:
             operators = node_reports(self.model, plan, self.feed, [], self.request.runtime)
             return copied(self.source, "nothing-to-quantize", f"no integer form: {why_none(operators)}", operators)
@@ -227,7 +227,7 @@ class _Compilation:
         self._stages("repair", "quantize", hooks=hooks)
         reference = self.model.clone()
         self._stages("lower", hooks=hooks)
-        return self._verified(canonical, reference, plan, speed)
+        return self._verified(canonical, reference, planned)
 
     def _stages(self, *stages: str, hooks: Sequence[Hook] = ()) -> None:
         self.progress(stages[-1], 0, None)
@@ -253,12 +253,15 @@ class _Compilation:
     def _fidelity(self, candidate: ir.Model) -> tuple[OutputFidelity, ...]:
         return self.reference.compare(self._load(candidate), self.progress)
 
-    def _load(self, candidate: ir.Model) -> FloatFaced:
+    def _load(self, candidate: ir.Model) -> Runs:
+        """A session that takes and gives floats; as it is where it does so by itself, since wrapping takes time."""
         session = Session(candidate, self.request.runtime, config=self.request.target.session_config)
-        return FloatFaced(session, candidate.metadata_props)
+        has_codes = bool(interface_params(candidate.metadata_props))
+        return FloatFaced(session, candidate.metadata_props) if has_codes else session
 
-    def _verified(self, canonical: ir.Model, reference: ir.Model, plan: Plan, speed: float | None) -> CompileResult:
+    def _verified(self, canonical: ir.Model, reference: ir.Model, planned: Planned) -> CompileResult:
         """The result, once the runtime has loaded it, run it and come near enough to its reference."""
+        plan, speed = planned.plan, planned.speed
         runtime, target = self.request.runtime, self.request.target
         self.progress("verify", 0, None)
         self._collect()
@@ -295,6 +298,7 @@ class _Compilation:
             culprits=self.sensing.culprits(plan, speed) if self.request.effort != "fast" else (),
             tuned_for=plan.notes.get(TUNED_FOR, ""),
             speed=speed,
+            front=planned.front,
         )
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 
 import onnx_ir as ir
 
@@ -18,6 +18,7 @@ from qcompile.decide import (
     AccuracySearch,
     Choice,
     Drafter,
+    FrontPoint,
     Memory,
     Overrides,
     Placement,
@@ -34,10 +35,12 @@ from qcompile.decide import (
     cheaper_in_float,
     check_fits,
     fingerprint,
+    further_forms,
     is_large,
     kept_for_speed,
     known_ranges,
     mean_axes,
+    pareto,
     place,
     precise_outputs,
     range_axes,
@@ -47,15 +50,23 @@ from qcompile.decide import (
     sources,
     unseen,
     weight_rounder,
-    with_integer_products,
     without_costly_storage,
 )
 from qcompile.errors import RecipeError
 from qcompile.ir import nodes
 from qcompile.pipeline import Context, Feed, Trace
-from qcompile.plan import Plan, Reason
+from qcompile.plan import Code, Plan, Reason
 from qcompile.quant import Rounding
-from qcompile.runtime import Runs
+from qcompile.runtime import Runs, host
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A plan and, where it was timed, its speed: the float model's latency over its own."""
+
+    plan: Plan
+    speed: float | None = None
+    front: tuple[FrontPoint, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -78,8 +89,8 @@ class Planner:
     """What each quantization of a plan does to the outputs."""
     progress: Progress
 
-    def plan(self) -> tuple[Plan, float | None]:
-        """The plan and, where it was timed, its speed: the float model's latency over its own.
+    def plan(self) -> Planned:
+        """The plan, and what was timed on the way.
 
         Calibrates and searches unless a plan was given. Raises PlanError if that one does not fit.
         """
@@ -89,7 +100,7 @@ class Planner:
             check_fits(request.plan, self.model, request.target)
             decided = request.plan.nodes  # a file has them in the order of their names
             order = [node.name for node in nodes(self.model) if node.name in decided]
-            return replace(request.plan, nodes={name: decided[name] for name in order if name is not None}), None
+            return Planned(replace(request.plan, nodes={name: decided[name] for name in order if name is not None}))
         placement = self._place({})
         if broken := self._overrides.broken(placement.nodes):
             raise RecipeError(broken)
@@ -119,12 +130,36 @@ class Planner:
             self.sensing.relaxations if request.effort != "fast" else None,
             self._slowdown if request.may_time() else None,
             request.min_sqnr,
+            self.sensing.narrowable if self._may_search() else None,
         )
         choice = search.run(missing)
         if not request.may_time() or not choice.placement.units:
-            return self._noted(self._well_stored(choice.plan), timed=False), None
+            return Planned(self._noted(self._well_stored(choice.plan), timed=False))
         found = self._fastest(choice, drafter)
-        return self._noted(self._well_stored(found.choice.plan), timed=True), found.speed
+        front = self._front([found.choice, choice], drafter) if request.effort == "max" else ()
+        return Planned(self._noted(self._well_stored(found.choice.plan), timed=True), found.speed, front)
+
+    def _front(self, found: Sequence[Choice], drafter: Drafter) -> tuple[FrontPoint, ...]:
+        """What can be had between the fastest form and all in float, by giving back what harms most."""
+        every = {unit.node.name or "": Reason(Code.KEPT_FOR_ACCURACY) for unit in found[0].placement.units}
+        steps = [*self.sensing.relaxations(found[0]), every]
+        choices = [*found, *(self._redrafted(found[0], more, drafter) for more in steps)]
+        speeds = self._clock.speeds(choices, rounds=5)
+        return pareto(
+            FrontPoint(
+                self.sqnr_db(choice.plan),
+                speed,
+                sum(decision.is_integer for decision in choice.plan.nodes.values()),
+                tuple(choice.kept_float),
+            )
+            for choice, speed in zip(choices, speeds, strict=True)
+        )
+
+    def _redrafted(self, base: Choice, more: Mapping[str, Reason], drafter: Drafter) -> Choice:
+        """The same choice with further nodes in float."""
+        kept = {**base.kept_float, **more}
+        placement = self._place(kept)
+        return replace(base, placement=placement, plan=drafter.draft(placement, base.method), kept_float=kept)
 
     def _well_stored(self, plan: Plan) -> Plan:
         """The plan with those weights in float32 that 8 bits would spoil."""
@@ -151,18 +186,11 @@ class Planner:
     def _roundings(self, drafter: Drafter) -> list[Step]:
         """Better codes for the weights, and biases that make up for what is left, in the order of their cost."""
 
-        def rounded(method: Rounding) -> list[Step]:
-            def alone(placement: Placement, plan: Plan) -> Plan | None:
-                return self._rounder.rounded(plan, method)
+        def rounded(method: Rounding) -> Step:
+            return lambda placement, plan: self._rounder.rounded(plan, method)
 
-            def with_bias(placement: Placement, plan: Plan) -> Plan | None:
-                better = self._rounder.rounded(plan, method)
-                return drafter.correct_bias(placement, better) or better
-
-            return [alone, with_bias]
-
-        descent = rounded(Rounding.DESCENT) if self.request.effort == "max" else []
-        return [*rounded(Rounding.GPTQ), *descent]
+        methods = (Rounding.GPTQ, Rounding.DESCENT) if self.request.effort == "max" else (Rounding.GPTQ,)
+        return [step for method in methods for step in drafter.without_and_with_bias(rounded(method))]
 
     @cached_property
     def _links(self) -> list[ScaleLink]:
@@ -184,24 +212,21 @@ class Planner:
         return kept_for_speed(placement, names, f"by the table of target {request.target.name}, not timed")
 
     def _fastest(self, choice: Choice, drafter: Drafter) -> Timed:
-        def redraft(base: Choice, more: Mapping[str, Reason]) -> Choice:
-            kept = {**base.kept_float, **more}
-            placement = self._place(kept)
-            return replace(base, placement=placement, plan=drafter.draft(placement, base.method), kept_float=kept)
-
         self.progress("time", 0, None)
         assert self.context.feed is not None
         feed, runtime = self.context.feed, self.request.runtime
         ranges = drafter.extremes(sources(self._products))
-
-        def integer_attention(placement: Placement, plan: Plan) -> Plan | None:
-            return with_integer_products(plan, self._products, ranges, self.request.target)
-
-        forms = {"integer-attention": integer_attention} if self._products else {}
-        search = SpeedSearch(self._clock, redraft, self.sqnr_db, forms, self._aim_db, self.request.effort == "max")
+        search = SpeedSearch(
+            self._clock,
+            partial(self._redrafted, drafter=drafter),
+            self.sqnr_db,
+            further_forms(self.model, self.request.target, self._products, ranges, host().features),
+            self._aim_db,
+            self.request.effort == "max",
+        )
         if not self.request.cache:
             return search.run(choice)
-        return Memory.default().search(search, choice, fingerprint(self.model, choice, feed, runtime))
+        return Memory.default().search(search, choice, fingerprint(self.model, choice, feed, runtime, search))
 
     @cached_property
     def _products(self) -> list[Product]:

@@ -59,6 +59,6 @@ def why_none(operators: Sequence[NodeReport]) -> str:
     """Why nothing is computed on integers, for the model as a whole."""
     codes = {node.reason.code for node in operators if node.reason is not None}
     if codes & {Code.KEPT_FOR_SPEED, Code.KEPT_FOR_ACCURACY}:
-        return "float was measured to be better wherever there is one"
+        return "float is faster or more exact wherever there is one"
     excluded = codes & {Code.EXCLUDED, Code.RECIPE}
     return "everything that has one is excluded" if excluded else "nothing in it has one on this target"

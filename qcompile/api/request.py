@@ -9,7 +9,7 @@ from typing import Any
 
 from qcompile.errors import CalibrationError, PlanError, QCompileError, RecipeError, TargetError
 from qcompile.pipeline import Hook, Pipeline
-from qcompile.plan import Plan, Recipe
+from qcompile.plan import IO_TYPES, Plan, Recipe
 from qcompile.runtime import Runtime
 from qcompile.targets import Target
 
@@ -46,8 +46,8 @@ class Request:
         self.emitted_format()
         if self.effort not in EFFORTS:
             raise TargetError(f"no effort {self.effort!r}; use {', '.join(EFFORTS)}")
-        if self.io_type not in (None, "float", "quantized"):
-            raise TargetError(f"no io type {self.io_type!r}; use float or quantized")
+        if self.io_type not in (None, *IO_TYPES):
+            raise TargetError(f"no io type {self.io_type!r}; use {' or '.join(IO_TYPES)}")
         for asked, verb in ((self.exclude, "exclude"), (self.recipe, "rule"), (self.observer, "observe")):
             if self.plan is not None and asked:
                 raise PlanError(f"a plan leaves nothing to {verb} (its decisions are replayed as they are); drop one")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import onnx_ir as ir
 
+from qcompile.decide import FrontPoint
 from qcompile.ir import data_folder, save_model, write_bytes
 from qcompile.pipeline import Trace
 from qcompile.plan import Plan, Reason, interface_params
@@ -58,6 +59,8 @@ class CompileResult:
     """The quantizations that cost the outputs most, the worst first, with what would make them exact."""
     metric: MetricResult | None = None
     """The metric that was asked for, on the float model and on the result."""
+    front: tuple[FrontPoint, ...] = ()
+    """Accuracy and speed of the forms that no other beats in both, the fastest first; with effort `max` only."""
     speed: float | None = None
     """Latency of the float model over that of the result, on this host and one sample; None if nothing was timed."""
     tuned_for: str = ""

@@ -44,6 +44,8 @@ if TYPE_CHECKING:
     type=click.Choice(["auto", "qoperator", "qdq"]),
     default="auto",
     show_default=True,
+    envvar="QCOMPILE_FORMAT",
+    show_envvar=True,
     help="What is emitted; auto is what runs fastest on the target.",
 )
 @click.option(
@@ -51,6 +53,8 @@ if TYPE_CHECKING:
     type=click.Choice(["fast", "default", "max"]),
     default="default",
     show_default=True,
+    envvar="QCOMPILE_EFFORT",
+    show_envvar=True,
     help="Seconds spent for speed and accuracy; fast times nothing.",
 )
 @click.option(

@@ -34,7 +34,7 @@ def _starts_compile(word: str) -> bool:
     return word.startswith("-") or bool(path.suffix) or len(path.parts) > 1 or path.exists()
 
 
-@click.group(cls=_CompileByDefault, context_settings={"max_content_width": 100, "auto_envvar_prefix": "QCOMPILE"})
+@click.group(cls=_CompileByDefault, context_settings={"max_content_width": 100})
 @click.version_option(__version__, prog_name="qcompile", message="%(prog)s %(version)s")
 def main() -> None:
     """Compile ONNX models to 8-bit integers: right, faster, explained.

@@ -10,6 +10,8 @@ from qcompile.decide.drafting import AUTOMATIC, Drafter, Method, Step, known_ran
 from qcompile.decide.estimate import cheaper_in_float
 from qcompile.decide.facts import computes_float, node_facts
 from qcompile.decide.fits import check_fits
+from qcompile.decide.forms import further_forms
+from qcompile.decide.front import FrontPoint, pareto
 from qcompile.decide.memory import Memory, fingerprint
 from qcompile.decide.migration import range_axes, scale_migrations
 from qcompile.decide.output_precision import precise_outputs
@@ -34,6 +36,7 @@ __all__ = [
     "Choice",
     "Clock",
     "Drafter",
+    "FrontPoint",
     "Memory",
     "Method",
     "Overrides",
@@ -55,12 +58,14 @@ __all__ = [
     "check_fits",
     "computes_float",
     "fingerprint",
+    "further_forms",
     "is_large",
     "kept_for_speed",
     "known_ranges",
     "make_plan",
     "mean_axes",
     "node_facts",
+    "pareto",
     "place",
     "precise_outputs",
     "range_axes",

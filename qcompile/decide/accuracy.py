@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from qcompile.decide.drafting import Drafter, Method, Step
+from qcompile.decide.narrowing import FACTORS, WORTH_CUTTING_DB
 from qcompile.decide.placement import Placement
 from qcompile.decide.relaxation import AIM_DB, WORTH_DB, relaxations
 from qcompile.plan import Code, Plan, Reason
@@ -67,6 +68,8 @@ class AccuracySearch:
     """What it costs to give nodes back, as a share of a run; None: not known."""
     budget_db: float | None = None
     """SQNR that was asked for: to reach it, speed is paid whatever it costs."""
+    narrowable: Callable[[Choice], Sequence[str]] | None = None
+    """Values whose ranges may be too wide, as `Method.narrowed` has them, the worst first; None: not measured."""
 
     def run(self, kept_float: Mapping[str, Reason]) -> Choice:
         """The best choice with these nodes in float, and more of them where 8 bits are too few.
@@ -78,7 +81,7 @@ class AccuracySearch:
         methods = [m for method in plain for m in (method, method.then(self.drafter.correct_bias))]
         best = self._repaired(self._best(None, methods, placement, kept_float))
         relaxed = self._relaxed(best) if best.sqnr_db < (AIM_DB if self.slowdown is None else CEILING_DB) else best
-        best = best if relaxed is best else self._repaired(relaxed)
+        best = self._narrowed(best if relaxed is best else self._repaired(relaxed))
         return best if self.budget_db is None else self._within_budget(best, self.budget_db)
 
     def _within_budget(self, best: Choice, budget_db: float) -> Choice:
@@ -88,6 +91,8 @@ class AccuracySearch:
             every = {unit.node.name or "": wanted for unit in best.placement.units}
             closest = best
             for more in [*self._candidates(best, True), *self._candidates(best, False), every]:
+                if more is every and closest is not best:
+                    break
                 kept = {**best.kept_float, **more}
                 found = self._best(None, [best.method], self.place(kept), kept)
                 closest = found if found.sqnr_db > closest.sqnr_db else closest
@@ -106,6 +111,13 @@ class AccuracySearch:
     def _tried(self, repairs: Iterable[Step], best: Choice) -> Choice:
         for repair in repairs:
             best = self._best(best, [best.method.then(repair)], best.placement, best.kept_float)
+        return best
+
+    def _narrowed(self, best: Choice) -> Choice:
+        """The choice with ranges cut off where that helps, one after the other."""
+        for value in self.narrowable(best) if self.narrowable is not None and best.sqnr_db < CEILING_DB else ():
+            methods = [best.method.narrower(value, factor) for factor in FACTORS]
+            best = self._best(best, methods, best.placement, best.kept_float, WORTH_CUTTING_DB)
         return best
 
     def _weights_matter(self, choice: Choice) -> bool:
@@ -139,9 +151,14 @@ class AccuracySearch:
         return self.ranked(base) if self.ranked is not None else ()
 
     def _best(
-        self, best: Choice | None, methods: Iterable[Method], placement: Placement, kept_float: Mapping[str, Reason]
+        self,
+        best: Choice | None,
+        methods: Iterable[Method],
+        placement: Placement,
+        kept_float: Mapping[str, Reason],
+        least_gain_db: float = GAIN_DB,
     ) -> Choice:
-        """The best of the choice so far and of what methods make; the earlier one if a later gains less than noise."""
+        """The best of the choice so far and of what methods make; the earlier one if a later gains too little."""
         measured = [] if best is None else [best.plan]
         for method in methods:
             plan = self.drafter.draft(placement, method)
@@ -149,7 +166,7 @@ class AccuracySearch:
                 continue
             measured.append(plan)
             found = self.sqnr_db(plan)
-            if best is None or found >= best.sqnr_db + GAIN_DB:
+            if best is None or found >= best.sqnr_db + least_gain_db:
                 best = Choice(placement, method, plan, found, kept_float)
         assert best is not None
         return best

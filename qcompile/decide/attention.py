@@ -76,6 +76,7 @@ def with_integer_products(
     for product in products:
         factors = ((product.left, _LEFT), (product.right, _RIGHT))
         is_open = _stays_float_for(product.node, found) is Code.ACTIVATION_WEIGHT
+        is_open = is_open and product.left.source is not product.right.source  # the two have unlike codes
         if is_open and all(_is_free(factor, found, ranges) for factor, _ in factors):
             for factor, scheme in factors:
                 _quantize(factor, params_from_range(*ranges[factor.source.name or ""], scheme), found)

@@ -6,8 +6,13 @@ on each, a price for each message between them. Here the processors are integers
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+
+from qcompile.decide.min_cut import Network, Vertex
+
+INTEGERS, FLOATS = ("side", "integers"), ("side", "floats")
 
 
 @dataclass(frozen=True)
@@ -35,28 +40,32 @@ class Edges:
 
 def cheapest_floats(tasks: Sequence[Task], edges: Edges, read_as_floats: Collection[str]) -> set[str]:
     """Names of the tasks that should compute in float. `read_as_floats` holds values that float work reads anyway."""
-    import networkx as nx  # only where something is decided by price
+    network = Network()
 
-    graph: nx.DiGraph[object] = nx.DiGraph()
-    graph.add_nodes_from(("integers", "floats"))
+    def pay(payer: Vertex, other: Vertex, price: float = math.inf) -> None:
+        """The price is paid if the payer is on integers and the other one is not."""
+        network.add(
+            other, payer, price
+        )  # seen from the floats, so that of equal cuts the one with fewest floats counts
+
     makers = {value: task for task in tasks for value in task.makes}
     for task in tasks:
-        graph.add_edge(("task", task.name), "floats", capacity=task.integer)
-        graph.add_edge("integers", ("task", task.name), capacity=task.floating)
+        pay(("task", task.name), FLOATS, task.integer)
+        pay(INTEGERS, ("task", task.name), task.floating)
         for value in task.reads:
             maker = makers.get(value)
             made_integer = maker is not None and not maker.makes_floats
-            source = ("task", maker.name) if maker is not None and made_integer else "floats"
+            source = ("task", maker.name) if maker is not None and made_integer else FLOATS
             # somebody computes on integers: the value is quantized, unless it comes so
-            graph.add_edge(("task", task.name), ("codes", value))
-            graph.add_edge(("codes", value), source, capacity=edges.quantize.get(value, 0.0))
+            pay(("task", task.name), ("codes", value))
+            pay(("codes", value), source, edges.quantize.get(value, 0.0))
             if made_integer:  # somebody computes in float: the value is dequantized, once
-                graph.add_edge(source, ("reals", value), capacity=edges.dequantize.get(value, 0.0))
-                graph.add_edge(("reals", value), ("task", task.name))
+                pay(source, ("reals", value), edges.dequantize.get(value, 0.0))
+                pay(("reals", value), ("task", task.name))
     for value in read_as_floats:
         maker = makers.get(value)
         if maker is not None and not maker.makes_floats:
-            graph.add_edge(("task", maker.name), ("reals", value), capacity=edges.dequantize.get(value, 0.0))
-            graph.add_edge(("reals", value), "floats")
-    _, (_, on_floats) = nx.minimum_cut(graph, "integers", "floats", flow_func=nx.algorithms.flow.boykov_kolmogorov)
+            pay(("task", maker.name), ("reals", value), edges.dequantize.get(value, 0.0))
+            pay(("reals", value), FLOATS)
+    on_floats = network.cut(FLOATS, INTEGERS)
     return {task.name for task in tasks if ("task", task.name) in on_floats}

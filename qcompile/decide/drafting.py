@@ -46,10 +46,16 @@ class Method:
 
     reading: str
     steps: tuple[Step, ...] = ()
+    narrowed: tuple[tuple[str, float], ...] = ()
+    """By what ranges are multiplied once they are read, with the value that has it: the source of a group."""
 
     def then(self, step: Step) -> Method:
         """The method with one more repair."""
         return replace(self, steps=(*self.steps, step))
+
+    def narrower(self, value: str, factor: float) -> Method:
+        """The method with the range of one more value cut off."""
+        return replace(self, narrowed=(*self.narrowed, (value, factor)))
 
 
 @dataclass(frozen=True)
@@ -77,24 +83,32 @@ class Drafter:
 
         Raises CalibrationError if an observer gives no finite range.
         """
-        plan = self.plain(placement, method.reading)
+        plan = self.plain(placement, method.reading, narrowed=dict(method.narrowed))
         for step in method.steps:
             plan = step(placement, plan) or plan
         return plan
 
-    def plain(self, placement: Placement, reading: str, migrations: Migrations | None = None) -> Plan:
+    def plain(
+        self,
+        placement: Placement,
+        reading: str,
+        migrations: Migrations | None = None,
+        narrowed: Mapping[str, float] | None = None,
+    ) -> Plan:
         """The plan of a placement before any repair, for the model once `migrations` are carried out.
 
         Values whose channels are scaled take the range of all that was seen, whatever the reading.
         """
         found = {**self._ranges[reading], **self.known}
+        cut_off = {name: factor for name, factor in (narrowed or {}).items() if name in found}
+        found |= {name: (found[name][0] * factor, found[name][1] * factor) for name, factor in cut_off.items()}
         same = {value: found[source] for value, source in self.moved.items() if source in found}
         ruled = observed_ranges(placement, self.seen.observers, activation_scheme(self.target))
         seen, factors = self.seen.ranges, migrations or {}
         scaled = self._with_room({name: seen[name].divided(factors[name]) for name in factors if name in seen})
         plan = make_plan(placement, same | found | ruled | scaled, self.target, self.format, migrations)
         plan.io_type = self.io_type
-        plan.notes |= {**self.notes, "observer": reading}
+        plan.notes |= {**self.notes, "observer": reading} | ({"ranges": "narrowed"} if cut_off else {})
         plan.weights |= stored_weights(self.model, plan, placement.overrides.per_tensor)
         return plan
 
@@ -107,6 +121,15 @@ class Drafter:
         """The repair that makes up for the mean shift of rounded weights."""
         shifts = bias_shifts(placement, plan, self.seen.means)
         return replace(plan, bias_shifts=shifts, notes={**plan.notes, "bias": "corrected"}) if shifts else None
+
+    def without_and_with_bias(self, repair: Step) -> list[Step]:
+        """The repair, and the repair with biases corrected for what it leaves."""
+
+        def corrected(placement: Placement, plan: Plan) -> Plan | None:
+            better = repair(placement, plan)
+            return None if better is None else self.correct_bias(placement, better) or better
+
+        return [repair, corrected]
 
     @cached_property
     def _ranges(self) -> dict[str, dict[str, Range]]:

@@ -11,7 +11,7 @@ from qcompile.decide.facts import node_facts
 from qcompile.decide.scale_links import migration_misfits
 from qcompile.errors import PlanError
 from qcompile.ir import constant, graphs, is_op, nodes, sole_consumer
-from qcompile.plan import Form, Plan
+from qcompile.plan import IO_TYPES, Form, Plan
 from qcompile.quant import QuantParams, rounded_codes
 from qcompile.targets import OpEntry, Role, Target
 
@@ -37,7 +37,10 @@ def check_fits(plan: Plan, model: ir.Model, target: Target) -> None:
 def _misfits(plan: Plan, model: ir.Model, target: Target) -> Iterator[str]:
     by_name = {node.name or "": node for node in nodes(model)}
     yield from _strangers(plan, model, by_name)
-    yield from (f"target {target.name} has no substitute {n!r}" for n in plan.substitutes if n not in target.substitutes)
+    unknown = (
+        name for name in plan.substitutes if name not in (*target.substitutes, *(trial.name for trial in target.trials))
+    )
+    yield from (f"target {target.name} has no substitute {name!r}" for name in unknown)
     yield from migration_misfits(plan.migrations, model)
     for name, params in plan.values.items():
         if params.axis is not None:

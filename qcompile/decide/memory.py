@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import onnx_ir as ir
-import platformdirs
 
 from qcompile.decide.accuracy import Choice
 from qcompile.decide.speed import MARGIN, SpeedSearch, Timed, kept_for_speed, used_forms, with_substitutes
@@ -31,7 +32,7 @@ class Memory:
     @classmethod
     def default(cls) -> Memory:
         """In the user's cache folder."""
-        return cls(platformdirs.user_cache_path("qcompile") / "speed")
+        return cls(_user_cache() / "qcompile" / "speed")
 
     def search(self, search: SpeedSearch, choice: Choice, key: str) -> Timed:
         """What was found before, if it still holds on the clock; else the search, whose outcome is remembered."""
@@ -65,10 +66,24 @@ class Memory:
             return
 
 
-def fingerprint(model: ir.Model, choice: Choice, feed: Feed, runtime: Runtime) -> str:
-    """What a decision about speed depends on: structure, shapes, forms, threads, machine and runtime; no weights."""
+def _user_cache() -> Path:
+    """Where the system keeps what can be made again."""
+    if given := os.environ.get("XDG_CACHE_HOME"):
+        return Path(given)
+    home = Path.home()
+    known = {"win32": home / "AppData" / "Local", "darwin": home / "Library" / "Caches"}
+    return known.get(sys.platform, home / ".cache")
+
+
+def fingerprint(model: ir.Model, choice: Choice, feed: Feed, runtime: Runtime, search: SpeedSearch) -> str:
+    """What a decision about speed depends on: structure, shapes, forms, threads, machine, runtime, and what is tried.
+
+    Not on weights.
+    """
     forms = {name: str(decision.form) for name, decision in sorted(choice.plan.nodes.items())}
     shapes = {name: (str(getattr(x, "dtype", "")), getattr(x, "shape", ())) for name, x in sorted(feed.items())}
-    depends = (forms, shapes, choice.plan.substitutes, choice.plan.segments, runtime.threads, str(host()), version())
+    machine = (runtime.threads, str(host()), version())
+    tried = (list(search.forms), search.thorough)
+    depends = (forms, shapes, choice.plan.substitutes, choice.plan.segments, machine, tried)
     structure: bytes = to_proto(without_weights(model)).SerializeToString(deterministic=True)
     return hashlib.sha256(structure + json.dumps(depends, default=str).encode()).hexdigest()

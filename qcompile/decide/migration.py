@@ -23,7 +23,7 @@ def scale_migrations(drafter: Drafter, links: Sequence[ScaleLink]) -> list[Step]
         return []
     by_weights = _step(drafter, links, "equalised", lambda seen, plan: equalised(seen))
     by_data = _step(drafter, links, "smoothed", lambda seen, plan: smoothed(seen, plan, drafter.seen.ranges))
-    return [step for alone in (by_data, by_weights) for step in (alone, _with_bias(drafter, alone))]
+    return [*drafter.without_and_with_bias(by_data), *drafter.without_and_with_bias(by_weights)]
 
 
 def range_axes(placement: Placement, links: Sequence[ScaleLink]) -> dict[str, int]:
@@ -41,13 +41,5 @@ def _step(drafter: Drafter, links: Sequence[ScaleLink], how: str, move: Mover) -
             return None
         fresh = drafter.plain(placement, plan.notes["observer"], migrations)
         return replace(fresh, notes=fresh.notes | {"scales": how})
-
-    return step
-
-
-def _with_bias(drafter: Drafter, migrated: Step) -> Step:
-    def step(placement: Placement, plan: Plan) -> Plan | None:
-        better = migrated(placement, plan)
-        return None if better is None else drafter.correct_bias(placement, better) or better
 
     return step

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import onnx_ir as ir
 
 from qcompile.decide.accuracy import Choice
+from qcompile.decide.narrowing import worth_narrowing
 from qcompile.decide.relaxation_by_share import relaxations_by_share
 from qcompile.ir import weight_bytes
 from qcompile.pipeline import Context, Feed, Pipeline
 from qcompile.plan import Plan, Reason
-from qcompile.runtime import profile
-from qcompile.runtime.options import Runtime
+from qcompile.runtime import Runtime, profile
 from qcompile.verify import Culprit, Sensitivity, culprits, multiply_adds, sensitivity
 
 SAMPLES = 2
@@ -42,6 +42,8 @@ class Sensing:
     feed: Feed
     held_back: Collection[Feed]
     runtime: Runtime
+    latest: list[tuple[Plan, ir.Model, Sensitivity | None]] = field(default_factory=list)
+    """What was measured last: most often two questions are asked of one plan."""
 
     def relaxations(self, choice: Choice) -> list[dict[str, Reason]]:
         """Sets of nodes to give back to float, the smallest first; empty where nothing can be measured."""
@@ -50,6 +52,11 @@ class Sensing:
             return []
         macs = multiply_adds(profile(model, self.feed, runtime=self.runtime))
         return relaxations_by_share(model, choice.placement, choice.plan, self.context.target, found, macs)
+
+    def narrowable(self, choice: Choice) -> list[str]:
+        """Values whose ranges are worth narrowing, the worst first; empty where nothing can be measured."""
+        _, found = self._measured(choice.plan)
+        return worth_narrowing(choice.placement, found) if found is not None else []
 
     def culprits(self, plan: Plan, speed: float | None) -> tuple[Culprit, ...]:
         """The quantizations that cost most."""
@@ -63,8 +70,12 @@ class Sensing:
         """The model with its scales migrated, which is no error, and what was measured on it."""
         if is_large(self.model):
             return self.model, None
+        if self.latest and self.latest[0][0] is plan:
+            return self.latest[0][1:]
         migrated = replace(plan, roundings={}, bias_shifts={})
         model, _ = self.repairs.run(self.model.clone(), replace(self.context, plan=migrated))
         held = list(self.held_back)
         feeds = [held[at] for at in sorted({len(held) * n // SAMPLES for n in range(SAMPLES)})]
-        return model, sensitivity(model, plan, self.context.target, feeds, self.runtime)
+        found = sensitivity(model, plan, self.context.target, feeds, self.runtime)
+        self.latest[:] = [(plan, model, found)]
+        return model, found

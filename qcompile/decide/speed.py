@@ -118,8 +118,8 @@ class SpeedSearch:
         best = choice
         for name in self.forms:
             more = self.with_forms(best, [name])
-            if more.plan is best.plan:
-                continue
+            if more.plan is best.plan or more.plan.substitutes != self.clock.used(more.plan):
+                continue  # it finds nothing to do
             speed, found = self.clock.speeds([best, more], rounds=3)
             if found >= speed * MARGIN and self.is_accurate_enough(more, choice):
                 best = more

@@ -8,6 +8,9 @@ from enum import StrEnum
 from qcompile.plan.reason import Reason
 from qcompile.quant import QuantParams
 
+IO_TYPES = ("float", "quantized")
+"""What inputs and outputs can be; with `quantized`, those that are quantized become 8-bit ones."""
+
 
 class Form(StrEnum):
     """How a node computes."""
@@ -47,7 +50,7 @@ class Plan:
     format: str = "qoperator"
     bits: int = 8
     io_type: str = "float"
-    """`float`, or `quantized`: inputs and outputs that are quantized become 8-bit ones."""
+    """One of IO_TYPES."""
     nodes: dict[str, Decision] = field(default_factory=dict)
     values: dict[str, QuantParams] = field(default_factory=dict)
     weights: dict[tuple[str, int], QuantParams] = field(default_factory=dict)

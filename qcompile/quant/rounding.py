@@ -12,7 +12,6 @@ import numpy.typing as npt
 from qcompile.quant.coordinate_descent import coordinate_descent
 from qcompile.quant.gptq import gptq
 from qcompile.quant.params import QuantParams
-from qcompile.quant.pivot_order import pivot_order
 from qcompile.quant.scheme import WEIGHT_INT8
 
 Array = npt.NDArray[Any]
@@ -34,7 +33,7 @@ class Rounding(StrEnum):
     DESCENT = "descent"
     """Coordinate descent from rounding to nearest."""
     GPTQ = "gptq"
-    """Coordinate descent from what GPTQ finds, in the order of the inputs or in that of their pivots."""
+    """Coordinate descent from what GPTQ finds, where that is better."""
 
 
 def round_weights(exact: Array, nearest: Array, moment: Array, method: Rounding) -> Array:
@@ -53,21 +52,11 @@ def round_weights(exact: Array, nearest: Array, moment: Array, method: Rounding)
     start = np.ascontiguousarray(nearest.swapaxes(1, 2), np.float32)
     low, high = np.maximum(start - REACH, WEIGHT_INT8.qmin), np.minimum(start + REACH, WEIGHT_INT8.qmax)
     if method is Rounding.GPTQ:
-        for find in (gptq, _gptq_by_pivots):
-            other = find(wanted, damped, low, high)
-            is_better = _squared_error(other - wanted, damped) < _squared_error(start - wanted, damped)
-            start = np.where(is_better[:, None], other, start)
+        other = gptq(wanted, damped, low, high)
+        is_better = _squared_error(other - wanted, damped) < _squared_error(start - wanted, damped)
+        start = np.where(is_better[:, None], other, start)
     codes = coordinate_descent(wanted, start, damped, low, high)
     return np.asarray(codes.swapaxes(1, 2), np.int8)
-
-
-def _gptq_by_pivots(exact: Array, moment: Array, low: Array, high: Array) -> Array:
-    """GPTQ with the inputs in the order of their pivots."""
-    order = pivot_order(moment)
-    ordered = np.take_along_axis(np.take_along_axis(moment, order[:, :, None], 1), order[:, None, :], 2)
-    exact, low, high = (np.take_along_axis(array, order[:, :, None], 1) for array in (exact, low, high))
-    codes = gptq(exact, ordered, low, high)
-    return np.take_along_axis(codes, np.argsort(order, axis=1)[:, :, None], 1)
 
 
 def _damped(moment: Array) -> Array:

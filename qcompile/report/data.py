@@ -55,6 +55,17 @@ class OutputFacts:
 
 
 @dataclass(frozen=True)
+class FormFacts:
+    """A form of the model that no other beats in both accuracy and speed."""
+
+    sqnr_db: float
+    speed: float
+    integer_nodes: int
+    in_float: tuple[str, ...]
+    """Nodes that stay float in it though the target could compute them on integers."""
+
+
+@dataclass(frozen=True)
 class CulpritFacts:
     """A quantization that costs much, and what making it exact takes; shares are 0..1.
 
@@ -137,6 +148,8 @@ class CompileFacts:
     exact_on: tuple[str, ...]
     speed: float | None
     """The float model's latency over the result's; None where nothing was timed."""
+    front: tuple[FormFacts, ...]
+    """With effort `max`: the fastest first."""
     tuned_for: str
     passes: tuple[PassFacts, ...]
     next: str
@@ -225,6 +238,7 @@ def compile_facts(
         requires=result.requires,
         exact_on=tuple(result.exact_on),
         speed=result.speed,
+        front=tuple(FormFacts(f.sqnr_db, f.speed, f.integer_nodes, tuple(f.in_float)) for f in result.front),
         tuned_for=result.tuned_for,
         passes=_passes(result.trace),
         next=then,

@@ -13,6 +13,7 @@ from rich.text import Text
 from qcompile.report.data import (
     CompileFacts,
     CulpritFacts,
+    FormFacts,
     InspectFacts,
     MetricFacts,
     OpFacts,
@@ -39,6 +40,7 @@ def compiled(facts: CompileFacts) -> RenderableType:
         *_culprits(facts.culprits),
         *_metric(facts.metric),
         _line("speed", _speed(facts)),
+        *_front(facts.front),
         *_reasons("float", facts.stayed_float),
         *_reasons("unasked", facts.quantized_unasked),
         *_ports(facts.quantized_io),
@@ -146,6 +148,11 @@ def _speed(facts: CompileFacts) -> str:
     if facts.speed is not None:
         return f"{facts.speed:.2f}x float (measured here: {facts.tuned_for})"
     return f"not timed ({facts.tuned_for})" if facts.tuned_for else "not timed"
+
+
+def _front(front: Sequence[FormFacts]) -> list[RenderableType]:
+    points = [f"{f.speed:.2f}x at {f.sqnr_db:.1f} dB ({f.integer_nodes} nodes on integers)" for f in front]
+    return [_line("front" if number == 0 else "", point) for number, point in enumerate(points)]
 
 
 def _metric(metric: MetricFacts | None) -> list[RenderableType]:

@@ -1,6 +1,7 @@
 """`python -m qcompile.runtime.peak MODEL FEED.npz THREADS [LIBRARY]`: memory of a process that runs one model once.
 
-The first array of the feed holds the names of the others. Prints two numbers, bytes of the highest resident set: before the model was loaded, and after it ran.
+The first array of the feed holds the names of the others. Prints two numbers, bytes of the highest resident set:
+before the model was loaded, and after it ran.
 """
 
 from __future__ import annotations

@@ -4,6 +4,16 @@ from __future__ import annotations
 
 from qcompile.targets.prices import KernelPrices
 from qcompile.targets.registry import find_target, target_names
-from qcompile.targets.table import WITHOUT_VNNI, NodeFacts, OpEntry, Role, Target
+from qcompile.targets.table import WITHOUT_VNNI, NodeFacts, OpEntry, Role, Target, Trial
 
-__all__ = ["WITHOUT_VNNI", "KernelPrices", "NodeFacts", "OpEntry", "Role", "Target", "find_target", "target_names"]
+__all__ = [
+    "WITHOUT_VNNI",
+    "KernelPrices",
+    "NodeFacts",
+    "OpEntry",
+    "Role",
+    "Target",
+    "Trial",
+    "find_target",
+    "target_names",
+]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from qcompile.plan import Form
 from qcompile.targets.convolution import is_pointwise, segments, summed_first
 from qcompile.targets.prices import X86
-from qcompile.targets.table import NodeFacts, OpEntry, Role, Target
+from qcompile.targets.table import NodeFacts, OpEntry, Role, Target, Trial
 from qcompile.targets.windows import averages_whole_windows, channels_are_known, cut_by_pads, spreads_square_blocks
 
 _BOTH = (Form.INTEGER, Form.INTEGER_TO_FLOAT)
@@ -202,6 +202,7 @@ CPU = Target(
     formats=("qoperator", "qdq"),
     is_host=True,
     prices=X86,
+    trials=(Trial("clamp-softmax", "Softmax"), Trial("shift-zero-point", "Conv", feature="amx-int8")),
     substitutes=(
         "pool-before-activation",
         "spread-blocks",

@@ -93,6 +93,17 @@ class OpEntry:
 
 
 @dataclass(frozen=True)
+class Trial:
+    """A substitute that pays on some machines and harms on others: taken only where the clock says so."""
+
+    name: str
+    op_type: str
+    """The operator that it looks for."""
+    feature: str = ""
+    """The instruction set without which it is never worth trying."""
+
+
+@dataclass(frozen=True)
 class Target:
     """A place where models run: tables and options as plain data."""
 
@@ -113,6 +124,8 @@ class Target:
     """Names of the lowering passes whose equivalents are cheaper here, or may be: what is timed has the last word."""
     saturates: bool = False
     """Whether some of its CPUs add pairs of byte products at 16 bits, so that weights have to keep below that."""
+    trials: tuple[Trial, ...] = ()
+    """Substitutes to be timed one by one."""
     exact_on: tuple[str, ...] = ()
     """CPU classes on which the integer kernels are exact."""
     providers: tuple[str, ...] = ("CPUExecutionProvider",)

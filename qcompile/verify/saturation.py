@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import onnx_ir as ir
 
-from qcompile.ir import attribute, constant, is_op, nodes
+from qcompile.ir import CONTRIB, attribute, constant, is_op, nodes
 from qcompile.quant import may_saturate
 from qcompile.targets import WITHOUT_VNNI, Target
 
@@ -51,13 +51,14 @@ def exact_classes(model: ir.Model, target: Target) -> tuple[str, ...]:
 
 def saturating_nodes(model: ir.Model) -> list[str]:
     """Names of the nodes whose int8 weights, or codes in the place of weights, may exceed 16 bits in pairs."""
-    found = (node for node in nodes(model) if any(_saturates(node, codes) for codes in _codes(node)) or _is_open(node))
+    known = [node for node in nodes(model) if node.domain in ("", CONTRIB)]
+    found = (node for node in known if any(_saturates(node, codes) for codes in _codes(node)) or _is_open(node))
     return [node.name or "" for node in found]
 
 
 def _codes(node: ir.Node) -> Iterator[np.ndarray]:
     """The codes of a node's weights, as they are or dequantized."""
-    for index in _WEIGHTS[node.op_type][0] if is_op(node, *_WEIGHTS) or is_op(node, *_WEIGHTS, domain=MICROSOFT) else ():
+    for index in _WEIGHTS.get(node.op_type, ((),))[0]:
         value = node.inputs[index]
         maker = value.producer() if value is not None else None
         codes = constant(maker.inputs[0] if maker is not None and is_op(maker, "DequantizeLinear") else value)

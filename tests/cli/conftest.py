@@ -29,5 +29,5 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def qcompile_() -> Callable[..., Result]:
     """Run `qcompile WORDS...` in this process, with a form that is given: no test waits for the clock."""
-    runner = CliRunner(env={"QCOMPILE_COMPILE_FORMAT": "qoperator"})
+    runner = CliRunner(env={"QCOMPILE_FORMAT": "qoperator"})
     return lambda *words: runner.invoke(main, list(words))

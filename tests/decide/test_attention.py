@@ -9,11 +9,11 @@ import numpy as np
 import onnx_ir as ir
 import pytest
 
-from qcompile.decide import place
+from qcompile.decide import check_fits, place
 from qcompile.decide.attention import attention_products, sources, with_integer_products
 from qcompile.decide.parameters import make_plan
 from qcompile.pipeline import Context, Pipeline
-from qcompile.plan import Code, Decision, Form, Plan, Reason
+from qcompile.plan import Code, Decision, Form, Plan, Reason, dumps, loads
 from qcompile.runtime import run_as_written
 from qcompile.targets import find_target
 from qcompile.verify import check_steps
@@ -81,6 +81,7 @@ def test_plan(model: Model) -> None:
     for name, dtype in {"tq": "uint8", "tk": "int8", "shares": "uint8", "tv": "int8"}.items():
         assert plan.values[name].zero_point.dtype == dtype
     assert plan.values["k"] == plan.values["tk"]
+    check_fits(loads(dumps(plan)), graph, CPU)
 
 
 @pytest.mark.parametrize("saturates", [False, True])
@@ -127,5 +128,28 @@ def test_a_move_that_the_user_wants_in_float_stays_so(model: Model, code: Code) 
     plan = with_integer_products(before, attention_products(graph), RANGES, CPU)
     assert plan is not None
     assert not plan.is_integer("tk")
+    assert not plan.is_integer("qk")
+    assert plan.is_integer("pv")
+
+
+def test_keys_and_values_of_products_without_bias(model: Model) -> None:
+    """They are int8 while what comes in is uint8, and no kernel makes the one of the other."""
+    made = "[mq] mq = MatMul(q, w) [mk] mk = MatMul(k, w) [mv] mv = MatMul(v, w)"
+    heads = HEADS.replace("Reshape(", "Reshape(m")
+    graph = attention(model, made + heads + SOFTMAX + JOINED)
+    products = attention_products(graph)
+    plan = with_integer_products(planned(graph), products, dict.fromkeys(sources(products), (-4.0, 4.0)), CPU)
+    assert plan is not None
+    lowered, _ = Pipeline.default().stage("quantize", "lower").run(graph.clone(), Context(target=CPU, plan=plan))
+    ops = {node.name: node.op_type for node in lowered.graph}
+    assert (ops["mq"], ops["mk"], ops["mv"]) == ("QLinearMatMul", "MatMulIntegerToFloat", "MatMulIntegerToFloat")
+    assert np.abs(run_as_written(graph, FEED)[0] - run_as_written(lowered, FEED)[0]).max() < 0.3
+
+
+def test_one_value_cannot_be_both_factors(model: Model) -> None:
+    """As a left one it would be uint8, as a right one int8."""
+    graph = attention(model, HEADS.replace("Reshape(k,", "Reshape(q,") + SOFTMAX + JOINED)
+    plan = with_integer_products(planned(graph), attention_products(graph), RANGES, CPU)
+    assert plan is not None
     assert not plan.is_integer("qk")
     assert plan.is_integer("pv")

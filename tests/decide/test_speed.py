@@ -6,13 +6,15 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import numpy as np
 import onnx_ir as ir
 import pytest
 
-from qcompile.decide import Choice, Memory, Method, Placement, SpeedSearch, place
+from qcompile.decide import Choice, Memory, Method, Placement, SpeedSearch, fingerprint, place
 from qcompile.decide.cut import Edges, Task
 from qcompile.decide.prices import Prices
 from qcompile.plan import Code, Plan, Reason
+from qcompile.runtime import ONE_THREAD
 from qcompile.targets import find_target
 
 Model = Callable[..., ir.Model]
@@ -173,3 +175,11 @@ def test_a_folder_that_cannot_be_written_is_no_reason_to_fail(model: Model, tmp_
     (tmp_path / "file").write_text("")
     clock = SaidClock(lambda convs, used: 1.0 + len(convs))
     assert Memory(tmp_path / "file").search(search(model, clock), chosen(model), "key").speed == 4.0
+
+
+def test_what_a_shallow_search_found_does_not_answer_for_a_deep_one(model: Model) -> None:
+    clock, graph, feed = SaidClock(lambda convs, used: 1.0), model(TEXT), {"x": np.zeros((1, 4, 8, 8), np.float32)}
+    searches = [search(model, clock, thorough=t, gated=g) for t in (False, True) for g in (False, True)]
+    keys = [fingerprint(graph, chosen(model), feed, ONE_THREAD, found) for found in searches]
+    assert len(set(keys)) == 4
+    assert fingerprint(graph, chosen(model), feed, ONE_THREAD, search(model, clock)) == keys[0]

@@ -64,6 +64,14 @@ class Port:
 
 
 @dataclass(frozen=True)
+class Form:
+    sqnr_db: float
+    speed: float
+    integer_nodes: int
+    in_float: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Compiled:
     status: str = "compiled"
     trace: Trace = field(default_factory=Trace)
@@ -80,6 +88,7 @@ class Compiled:
     speed: float | None = 2.18
     tuned_for: str = "a processor (avx512-vnni), 1 thread"
     culprits: tuple[Culprit, ...] = ()
+    front: tuple[Form, ...] = ()
     metric: Measured | None = None
 
 

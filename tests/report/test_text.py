@@ -206,3 +206,15 @@ def test_words() -> None:
     assert [number(count) for count in (7, 1_500, 2_000_000)] == ["7", "1.50 k", "2.00 M"]
     assert short("/a/long/path/to/Conv", 12) == "..th/to/Conv"
     assert one_line("blank blank") == "blank blank"
+
+
+def test_the_front_is_shown_the_fastest_first(compiled: Make, make: Make, rendered: Render) -> None:
+    front = (make("Form")(33.4, 2.28, 52), make("Form")(47.0, 1.02, 0, ("conv_1",)))
+    facts = facts_of(compiled(front=front))
+    lines = rendered(compiled_text(facts))
+    start = next(i for i, line in enumerate(lines) if line.startswith("front"))
+    assert lines[start : start + 2] == [
+        "front     2.28x at 33.4 dB (52 nodes on integers)",
+        "          1.02x at 47.0 dB (0 nodes on integers)",
+    ]
+    assert facts.front[1].in_float == ("conv_1",)

@@ -42,8 +42,6 @@ ROOMS |= {
 HANDLE_MODELS = {"ir", "pipeline", "passes", "runtime", "calibrate", "verify", "decide", "api"}
 LIBRARIES: dict[str, set[str]] = {
     "onnx": HANDLE_MODELS | {"models.train"},
-    "networkx": {"decide"},
-    "platformdirs": {"decide"},
     "onnx_ir": HANDLE_MODELS | {"models.train"},
     "onnxscript": HANDLE_MODELS | {"models.train"},
     "google": {"ir", "passes"},  # protobuf, for its errors
