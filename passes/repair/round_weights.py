@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import onnx_ir as ir
 
-from qcompile.ir import Names, constant, nodes
+from qcompile.ir import Names, constant, nodes, remove_dead
 from qcompile.pipeline import Context, Pass, PassResult, Preserves
 from qcompile.quant import rounded_codes
 
@@ -44,4 +44,6 @@ class RoundWeights(Pass):
                 rounded = names.initializer(node.graph, f"{value.name}_rounded", params.dequantize(codes))
                 node.replace_input_with(index, rounded)
                 changes += 1
+        if changes:
+            remove_dead(model)  # what was rounded is read no more
         return PassResult(changes)

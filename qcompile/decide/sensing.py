@@ -19,6 +19,9 @@ from qcompile.verify import Culprit, Sensitivity, culprits, multiply_adds, sensi
 SAMPLES = 2
 """Held-back samples that quantizations are measured on."""
 
+FEWEST = 8
+"""Held-back samples from which on they can tell that tails do not matter: of fewer, none may have any."""
+
 PROFILES = 3
 """Runs that tell how long nodes take in float."""
 
@@ -55,8 +58,12 @@ class Sensing:
 
     def narrowable(self, choice: Choice) -> list[str]:
         """Values whose ranges are worth narrowing, the worst first; empty where nothing can be measured."""
+        if len(self.held_back) < FEWEST:
+            return []
         _, found = self._measured(choice.plan)
-        return worth_narrowing(choice.placement, found) if found is not None else []
+        outputs = {output.name for output in self.model.graph.outputs}  # whose tails are the product
+        names = worth_narrowing(choice.placement, found) if found is not None else []
+        return [name for name in names if name not in outputs]
 
     def culprits(self, plan: Plan, speed: float | None) -> tuple[Culprit, ...]:
         """The quantizations that cost most."""

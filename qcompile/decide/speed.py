@@ -25,8 +25,12 @@ MARGIN = 1.02
 """How much faster than a simpler plan another one must be: less, and equal sessions differ by as much."""
 
 
+GROWTH = 0.1
+"""By how much substitutes may make the weights larger: a small file was promised, too."""
+
+
 class Clock(Protocol):
-    """What tells the time of choices."""
+    """What tells the time of choices, and their size."""
 
     def speeds(self, choices: Sequence[Choice], rounds: int) -> list[float]:
         """Latency of the float model over that of each choice."""
@@ -36,6 +40,9 @@ class Clock(Protocol):
 
     def used(self, plan: Plan) -> tuple[str, ...]:
         """The substitutes of a plan that find something to do."""
+
+    def weight_bytes(self, plan: Plan) -> int:
+        """Bytes of weights in what the plan becomes."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +70,7 @@ class SpeedSearch:
 
     def run(self, choice: Choice) -> Timed:
         """The fastest of the choice, of cuts of it, of fewer substitutes and of all-float; in doubt all-float."""
+        choice = self._without_growth(choice)
         prices = self.clock.prices(choice)
         cuts = {frozenset(cheapest_floats(p.tasks, p.edges, p.read_as_floats)): None for p in _family(prices)}
         every = frozenset(unit.node.name or "" for unit in choice.placement.units)
@@ -78,7 +86,7 @@ class SpeedSearch:
         if speed >= max(1.0, in_float * max(MARGIN, 1 + self._price_of_exactness(choice, floats))):
             return Timed(best, speed)
         why = f"the model runs {speed:.2f} times as fast as before with integers, {in_float:.2f} times without"
-        return Timed(self._without(choice, every, why), in_float)
+        return Timed(with_substitutes(self._without(choice, every, why), ()), in_float)
 
     def _price_of_exactness(self, choice: Choice, floats: Choice) -> float:
         """How much slower a choice that is near enough to the float model may become to be nearer."""
@@ -124,6 +132,14 @@ class SpeedSearch:
             if found >= speed * MARGIN and self.is_accurate_enough(more, choice):
                 best = more
         return best
+
+    def _without_growth(self, choice: Choice) -> Choice:
+        """Drop the substitutes that make the file noticeably larger."""
+        limit = self.clock.weight_bytes(with_substitutes(choice, ()).plan) * (1 + GROWTH)
+        if self.clock.weight_bytes(choice.plan) <= limit:
+            return choice
+        alone = {name: with_substitutes(choice, [name]).plan for name in choice.plan.substitutes}
+        return with_substitutes(choice, [n for n, plan in alone.items() if self.clock.weight_bytes(plan) <= limit])
 
     def _with_fewer_substitutes(self, choice: Choice) -> Choice:
         """Drop the substitutes if they do not pay together; one or the other only where much is spent on speed."""

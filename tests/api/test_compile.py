@@ -134,7 +134,8 @@ PRINT_DIGEST = """
 import hashlib, qcompile
 from itertools import islice
 from qcompile import models
-result = qcompile.compile(models.path("depthwise"), calib=islice(models.calibration("depthwise"), 16), format="qoperator")
+feeds = islice(models.calibration("depthwise"), 16)
+result = qcompile.compile(models.path("depthwise"), calib=feeds, format="qoperator")
 result.save({path!r})
 print(hashlib.sha256(open({path!r}, "rb").read()).hexdigest())
 """

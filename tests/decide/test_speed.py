@@ -34,6 +34,8 @@ class SaidClock:
     speed: Callable[[set[str], tuple[str, ...]], float]
     slow_on_integers: Collection[str] = ()
     asked: list[int] = field(default_factory=list)
+    bytes_of: dict[str, int] = field(default_factory=dict)
+    """By how much a substitute makes weights of 1,000 bytes larger."""
 
     def speeds(self, choices: Sequence[Choice], rounds: int) -> list[float]:
         self.asked.append(len(choices))
@@ -48,6 +50,9 @@ class SaidClock:
             for name, (reads, makes) in values.items()
         ]
         return Prices(tuple(tasks), Edges(dict.fromkeys("xabc", 1.0), dict.fromkeys("xabc", 1.0)), frozenset("c"))
+
+    def weight_bytes(self, plan: Plan) -> int:
+        return 1000 + sum(self.bytes_of.get(name, 0) for name in plan.substitutes)
 
     def used(self, plan: Plan) -> tuple[str, ...]:
         return tuple(name for name in plan.substitutes if name in SUBSTITUTES)
@@ -126,6 +131,11 @@ def test_never_slower_than_float_and_no_integers_that_do_not_pay(
 def test_substitutes_that_do_not_pay_are_dropped(model: Model) -> None:
     clock = SaidClock(lambda convs, used: (2.0 if convs else 1.0) - 0.1 * len(used))
     assert search(model, clock).run(chosen(model)).choice.plan.substitutes == ()
+
+
+def test_substitutes_that_make_the_file_larger_are_dropped(model: Model) -> None:
+    clock = SaidClock(lambda convs, used: (2.0 if convs else 1.0) * (1 + len(used)), bytes_of={"fold": 500, "pad": 50})
+    assert search(model, clock).run(chosen(model)).choice.plan.substitutes == ("pad",)
 
 
 def test_one_alone_is_dropped_where_much_is_spent(model: Model) -> None:
