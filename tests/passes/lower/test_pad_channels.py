@@ -9,6 +9,7 @@ import pytest
 
 from qcompile.ir import constant, is_op
 from qcompile.passes.lower.pad_channels import PadChannels
+from qcompile.pipeline import PassResult
 
 INTERFACE = "(uint8[1,16,9,9] x) => (uint8[N,C,H,W] y)"
 NARROW = {"a": (58, 16, 1, 1), "d": (58, 1, 3, 3), "b": (32, 58, 1, 1)}
@@ -20,7 +21,7 @@ def weights(model: ir.Model) -> dict[str, tuple[int, ...]]:
     return {str(c.outputs[0].name): array.shape[:2] for c in convs if (array := constant(c.inputs[3])) is not None}
 
 
-def test_between_dense_convolutions(substitute: Callable[..., object]) -> None:
+def test_between_dense_convolutions(substitute: Callable[..., tuple[ir.Model, PassResult]]) -> None:
     nodes = "f = Conv(x, a) g = Conv <group = 58> (f, d) y = Conv(g, b)"
     model, result = substitute(PadChannels(), INTERFACE, nodes, **NARROW)
     assert weights(model) == {"f": (64, 16), "g": (64, 1), "y": (32, 64)}
@@ -40,14 +41,14 @@ def test_between_dense_convolutions(substitute: Callable[..., object]) -> None:
         "p = Clip(f, zb, za)",
     ],
 )
-def test_operators_that_pass_channels_on(substitute: Callable[..., object], passing: str) -> None:
+def test_operators_that_pass_channels_on(substitute: Callable[..., tuple[ir.Model, PassResult]], passing: str) -> None:
     nodes = f"f = Conv(x, a) e = Conv(x, c) {passing} y = Conv(p, b)"
     model, _ = substitute(PadChannels(), INTERFACE, nodes, **NARROW, c=(58, 16, 1, 1))
     assert weights(model)["f"] == (60, 16)
     assert weights(model)["y"] == (32, 60)
 
 
-def test_concat_and_split(substitute: Callable[..., object]) -> None:
+def test_concat_and_split(substitute: Callable[..., tuple[ir.Model, PassResult]]) -> None:
     nodes = (
         "f = Conv(x, a) e = Conv(x, c) j = Concat <axis = 1> (f, e) l, r = Split <axis = 1> (j, sizes) "
         "u = Conv(l, p) v = Conv(r, q) y = com.microsoft.QLinearAdd(u, sa, za, v, sa, za, sb, zb)"
@@ -68,7 +69,7 @@ def test_concat_and_split(substitute: Callable[..., object]) -> None:
         (INTERFACE, "f = Conv(x, e) y = Conv(f, g)"),  # 8 outputs are half of the least: as much work again
     ],
 )
-def test_what_stays(substitute: Callable[..., object], interface: str, nodes: str) -> None:
+def test_what_stays(substitute: Callable[..., tuple[ir.Model, PassResult]], interface: str, nodes: str) -> None:
     model, result = substitute(PadChannels(), interface, nodes, **NARROW, e=(8, 16, 1, 1), g=(32, 8, 1, 1))
     assert not result.changes
     assert result.declined

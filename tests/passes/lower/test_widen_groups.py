@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import onnx_ir as ir
 import pytest
 
 from qcompile.ir import constant
 from qcompile.passes.lower.widen_groups import WidenGroups
+from qcompile.pipeline import PassResult
 
 
 @pytest.mark.parametrize(
@@ -22,7 +24,9 @@ from qcompile.passes.lower.widen_groups import WidenGroups
         (1, (16, 16, 1, 1), 1, 16),
     ],
 )
-def test_widths(substitute: Callable[..., object], groups: int, weight: tuple[int, ...], left: int, width: int) -> None:
+def test_widths(
+    substitute: Callable[..., tuple[ir.Model, PassResult]], groups: int, weight: tuple[int, ...], left: int, width: int
+) -> None:
     channels = groups * weight[1]
     interface = f"(uint8[1,{channels},5,5] x) => (uint8[1,{weight[0]},H,W] y)"
     model, result = substitute(WidenGroups(), interface, f"y = Conv <group = {groups}> (x, w)", w=weight)
