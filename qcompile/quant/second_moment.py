@@ -19,9 +19,13 @@ class SecondMoment:
     count: int = 0
 
     def observe(self, vectors: Array) -> SecondMoment:
-        """This moment after seeing `vectors`, float32, shape (groups, n, K); n may be 0."""
-        products = vectors.swapaxes(1, 2) @ vectors
-        total = products if self.products is None else self.products + products
+        """This moment after seeing `vectors`, float32, shape (groups, n, K); n may be 0.
+
+        Squares that are too large for float32 make it infinite.
+        """
+        with np.errstate(over="ignore", invalid="ignore"):
+            products = vectors.swapaxes(1, 2) @ vectors
+            total = products if self.products is None else self.products + products
         return SecondMoment(total, self.count + vectors.shape[1])
 
     @property

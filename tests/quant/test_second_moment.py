@@ -73,3 +73,8 @@ def test_rows_of_a_product() -> None:
 def test_at_most_so_many(count: int, most: int, wanted: int) -> None:
     rows = Patches().of(np.arange(count, dtype=np.float32)[:, None], most)
     assert rows.shape == (1, wanted, 1)
+
+
+def test_squares_too_large_for_float32_are_infinite_without_a_warning() -> None:
+    huge = np.full((1, 2, 3), 1e30, np.float32)
+    assert np.isinf(SecondMoment().observe(huge).mean).all()
