@@ -38,12 +38,17 @@ def open_source(source: Source) -> OpenedSource:
 
 
 def check_one_interface(one: OpenedSource, other: OpenedSource) -> None:
-    """Raises ModelError if the names of inputs or outputs differ."""
+    """Raises ModelError if the names of outputs differ, or of the inputs that have to be given."""
     left, right = one.model.graph, other.model.graph
-    for what, a, b in (("inputs", left.inputs, right.inputs), ("outputs", left.outputs, right.outputs)):
+    for what, a, b in (("inputs", _given(left), _given(right)), ("outputs", left.outputs, right.outputs)):
         if [v.name for v in a] != [v.name for v in b]:
             held = f"{one.name} ({_listed(a)}) and {other.name} ({_listed(b)})"
             raise ModelError(f"{what} differ between {held}; they are not forms of one model")
+
+
+def _given(graph: ir.Graph) -> list[ir.Value]:
+    """The inputs without a default: in IR version 3 every weight is an input as well."""
+    return [value for value in graph.inputs if not value.is_initializer()]
 
 
 def _listed(values: Sequence[ir.Value]) -> str:

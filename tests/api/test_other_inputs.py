@@ -125,6 +125,8 @@ def test_weights_listed_as_inputs_may_be_left_out_of_the_data() -> None:
     result = qcompile.compile(proto, calib=[{"x": x()} for _ in range(8)], format="qoperator")
     assert [(node.op_type, node.integer) for node in result.operators] == [("MatMul", True)]
     assert [value.name for value in result.model.graph.inputs] == ["x"]
+    assert qcompile.validate(proto, result.model, data=[{"x": x()}]).sqnr_db > 25
+    assert qcompile.bench(proto, result.model, data=[{"x": x()}], rounds=1).speed > 0
 
 
 def test_an_opset_without_kernels_is_compared_in_a_later_one() -> None:
