@@ -161,7 +161,7 @@ def compile(
 
     result = compiled(min_sqnr)
     if max_loss is not None and plan is None:
-        result = _within_loss(max_loss, result, compiled)
+        result = _within_loss(max_loss, result, lambda aim_db: compiled(max(aim_db, min_sqnr or aim_db)))
     if warn and calib is None and plan is None and result.status == "compiled":
         warning = "no calibration data: ranges come from synthetic samples; give real ones with --calib DATA"
         result.warnings = (warning, *result.warnings)

@@ -141,7 +141,7 @@ class Planner:
 
     def _front(self, found: Sequence[Choice], drafter: Drafter) -> tuple[FrontPoint, ...]:
         """What can be had between the fastest form and all in float, by giving back what harms most."""
-        every = {unit.node.name or "": Reason(Code.KEPT_FOR_ACCURACY) for unit in found[0].placement.units}
+        every = dict.fromkeys(found[0].placement.unit_names, Reason(Code.KEPT_FOR_ACCURACY))
         steps = [*self.sensing.relaxations(found[0]), every]
         choices = [*found, *(self._redrafted(found[0], more, drafter) for more in steps)]
         speeds = self._clock.speeds(choices, rounds=5)

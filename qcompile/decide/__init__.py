@@ -19,22 +19,20 @@ from qcompile.decide.parameters import activation_scheme, make_plan
 from qcompile.decide.placement import Placement, Unit, place, unseen
 from qcompile.decide.prices import slowdown
 from qcompile.decide.recipe_rules import NO_OVERRIDES, Overrides, apply_recipe
-from qcompile.decide.relaxation import AIM_DB, WORTH_DB, relaxations
+from qcompile.decide.relaxation import AIM_DB, relaxations
 from qcompile.decide.relaxation_by_share import relaxations_by_share
 from qcompile.decide.rounding import WeightRounder, weight_rounder
 from qcompile.decide.scale_links import ScaleLink, scale_links
 from qcompile.decide.sensing import Sensing, is_large
-from qcompile.decide.speed import Clock, SpeedSearch, Timed, kept_for_speed
+from qcompile.decide.speed import SpeedSearch, Timed, kept_for_speed
 from qcompile.decide.stopwatch import Stopwatch
 
 __all__ = [
     "AIM_DB",
     "AUTOMATIC",
     "NO_OVERRIDES",
-    "WORTH_DB",
     "AccuracySearch",
     "Choice",
-    "Clock",
     "Drafter",
     "FrontPoint",
     "Memory",

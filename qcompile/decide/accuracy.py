@@ -88,7 +88,7 @@ class AccuracySearch:
         """The choice with as few nodes in float as the budget lets, a set at a time; the best one if none meets it."""
         while best.sqnr_db < budget_db and best.placement.units:
             wanted = Reason(Code.KEPT_FOR_ACCURACY, f"to reach {budget_db:g} dB")
-            every = {unit.node.name or "": wanted for unit in best.placement.units}
+            every = dict.fromkeys(best.placement.unit_names, wanted)
             closest = best
             for more in [*self._candidates(best, True), *self._candidates(best, False), every]:
                 if more is every and closest is not best:
@@ -124,7 +124,7 @@ class AccuracySearch:
         """Whether exact weights would gain more than noise: what 8-bit weights do alone, activations being float."""
         if not self.roundings or not choice.placement.units:
             return bool(self.roundings)
-        every = {unit.node.name or "": Reason(Code.KEPT_FOR_ACCURACY) for unit in choice.placement.units}
+        every = dict.fromkeys(choice.placement.unit_names, Reason(Code.KEPT_FOR_ACCURACY))
         plan = self.drafter.draft(self.place({**choice.kept_float, **every}), choice.method)
         share = 10 ** ((choice.sqnr_db - self.sqnr_db(plan)) / 10)
         return not share < 1 - 10 ** (-GAIN_DB / 10)

@@ -43,8 +43,8 @@ class Memory:
             if timed.speed * MARGIN >= known["speed"] and search.is_accurate_enough(timed.choice, choice):
                 return timed
         timed = search.run(choice)
-        integers = {unit.node.name for unit in timed.choice.placement.units}
-        floats = [n for unit in choice.placement.units if (n := unit.node.name or "") not in integers]
+        integers = set(timed.choice.placement.unit_names)
+        floats = [name for name in choice.placement.unit_names if name not in integers]
         plan = timed.choice.plan
         outcome = {"floats": floats, "substitutes": plan.substitutes, "forms": used_forms(plan), "speed": timed.speed}
         self._remember(key, outcome)

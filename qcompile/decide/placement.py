@@ -64,6 +64,11 @@ class Placement:
     """What a recipe says of the nodes."""
 
     @property
+    def unit_names(self) -> list[str]:
+        """Names of the integer nodes that units are named after, in graph order."""
+        return [unit.node.name or "" for unit in self.units]
+
+    @property
     def observed(self) -> list[str]:
         """Names of the values whose range is needed, in graph order."""
         return list(dict.fromkeys(self.groups.values()))

@@ -31,7 +31,7 @@ def relaxations_by_share(
     A quantization is passed over if undoing it would take a node that has to be an integer one, all the units, or more
     than a quarter of the multiply-adds, where these are given by node name. Empty where nothing was measured.
     """
-    units, macs = {unit.node.name or "" for unit in placement.units}, macs or {}
+    units, macs = set(placement.unit_names), macs or {}
     budget = MOST_WORK * sum(macs.values())
     kept: dict[str, Reason] = {}
     sets = []

@@ -73,14 +73,14 @@ class SpeedSearch:
         choice = self._without_growth(choice)
         prices = self.clock.prices(choice)
         cuts = {frozenset(cheapest_floats(p.tasks, p.edges, p.read_as_floats)): None for p in _family(prices)}
-        every = frozenset(unit.node.name or "" for unit in choice.placement.units)
+        every = frozenset(choice.placement.unit_names)
         wanted = [cut for cut in cuts if cut and cut != every][: CANDIDATES - 2]
         best = self._fastest([choice, *(self._without(choice, cut) for cut in wanted)])
         return self.or_floats(self._with_faster_forms(self._with_fewer_substitutes(best)), choice)
 
     def or_floats(self, best: Choice, choice: Choice) -> Timed:
         """The best form of a choice if it is faster than the float model and than the choice wholly in float."""
-        every = [unit.node.name or "" for unit in choice.placement.units]
+        every = choice.placement.unit_names
         floats = self._without(choice, every)
         speed, in_float = self.clock.speeds([best, floats], rounds=7)
         if speed >= max(1.0, in_float * max(MARGIN, 1 + self._price_of_exactness(choice, floats))):
