@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import ClassVar
 
-import numpy as np
 import onnx_ir as ir
 
 from qcompile.ir import Names, attribute, constant, declare, is_op, nodes, remove_dead
+from qcompile.passes.lower.expansion import Expansion
 from qcompile.passes.lower.substitute import Substitute
 from qcompile.pipeline import Context, PassResult
 
@@ -42,16 +43,14 @@ class WidenGroups(Substitute):
 
 
 def _widen(node: ir.Node, names: Names) -> bool:
-    old, graph, groups = node.inputs[3], node.graph, int(attribute(node, "group", 1))
+    old, groups = node.inputs[3], int(attribute(node, "group", 1))
     weight, zero_point = constant(old), constant(node.inputs[5])
-    if old is None or weight is None or zero_point is None or weight.shape[1] == 1:
+    if old is None or weight is None or zero_point is None or zero_point.any() or weight.shape[1] == 1:
         return False
     merged = _mergeable(groups, max(weight.shape[1], len(weight) // groups))
     if merged == 1:
         return False
-    assert isinstance(graph, ir.Graph)
-    wide = names.initializer(graph, f"{old.name}_widened", across(weight, zero_point, groups, merged))
-    node.replace_input_with(3, wide)
+    node.replace_input_with(3, across(Expansion(node, names), old, groups, merged))
     node.attributes["group"] = ir.AttrInt64("group", groups // merged)
     return True
 
@@ -63,15 +62,15 @@ def _mergeable(groups: int, channels: int) -> int:
     return max([1, *(n for n in range(2, groups) if groups % n == 0 and n * channels <= WIDTH)])
 
 
-def across(weight: np.ndarray, zero_point: np.ndarray, groups: int, merged: int) -> np.ndarray:
+def across(write: Expansion, value: ir.Value, groups: int, merged: int) -> ir.Value:
     """The weights [outputs, inputs a group, ...] of a convolution whose groups are merged `merged` at a time.
 
-    What meets channels of another old group holds the zero point: it adds nothing to the sum.
+    What meets channels of another old group is zero. Each row of merged weights, flat, moves on by one place in every
+    old group: zeros behind the weights of one group, and fewer entries in a row, put those of the next where they go.
     """
-    outputs, inputs, *kernel = weight.shape
-    filler = np.broadcast_to(zero_point.reshape(-1, 1, *[1] * len(kernel)), weight.shape)
-    wide = np.tile(filler, (1, merged, *[1] * len(kernel)))
-    place = np.arange(outputs) // (outputs // groups) % merged
-    for index in range(merged):
-        wide[place == index, index * inputs : (index + 1) * inputs] = weight[place == index]
-    return np.ascontiguousarray(wide)
+    outputs, inputs, *kernel = value.shape.numpy() if value.shape is not None else ()
+    wide, filters, entries = groups // merged, outputs // groups, inputs * prod(kernel)
+    by_group = write.transposed(write.viewed(value, (wide, merged, filters, entries)), (0, 2, 1, 3))
+    apart = write.viewed(write.padded(by_group, 3, 0, merged * entries), (wide, filters, -1))
+    rows = write.viewed(write.cut(apart, 2, merged * merged * entries), (wide, filters, merged, -1))
+    return write.viewed(write.transposed(rows, (0, 2, 1, 3)), (outputs, merged * inputs, *kernel))

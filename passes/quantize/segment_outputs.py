@@ -10,6 +10,7 @@ import numpy as np
 import onnx_ir as ir
 
 from qcompile.ir import Names, constant, is_op, nodes, remove_dead, replace_value, sole_consumer
+from qcompile.passes.lower.expansion import Expansion
 from qcompile.passes.lower.integers import Quantized, accumulator_bias, dequantized, plain_attributes, requantized
 from qcompile.pipeline import Context, Pass, PassResult, Preserves
 from qcompile.plan import Code, Reason
@@ -21,7 +22,7 @@ class SegmentOutputs(Pass):
     """Cut the range of an output into segments of 8 bits each, one copy of the channels for each, and add them up.
 
     Before: `y = DQ(Q(Conv(DQ(x_q), DQ(w_q), DQ(b_q)), s, z), s, z)` with m segments for the Conv in the plan
-    After:  `c = Conv(DQ(x_q), DQ(w_copies), DQ(b_copies))
+    After:  `c = Conv(DQ(x_q), DQ(Tile(w_q, m)), DQ(b_copies))
             y = Conv(DQ(Q(c, s / m, 0), s / m, 0), DQ(identities), -s * z)` (uint8; with int8, -128 takes 0's place)
 
     The bias of copy k = 0 .. m - 1 is that of b_q + s * z - 255 * k * s / m. So saturation cuts each copy to its
@@ -65,11 +66,14 @@ def _segment(node: ir.Node, count: int, names: Names) -> str | None:
     lowest = np.asarray(params.qmin, params.zero_point.dtype)
     part = QuantParams(np.asarray(params.scale / np.float32(count), np.float32), lowest)
     zero = count * (int(params.zero_point) - params.qmin)
-    wide = _repeated(node, x, w, constant(bias), part, zero, count)
+    codes = constant(w.value)
+    assert codes is not None
+    wide = _repeated(codes, x, w, constant(bias), part, zero, count)
     if wide is None:
         return "its shifted biases do not fit int32"
+    copies = Expansion(node, names).tiled(w.value, count)
     assert dequantize is not None and quantize.inputs[0] is not None
-    total = _written(node, wide, part, zero, count, names)
+    total = _written(node, copies, wide, part, zero, count, names)
     replace_value(node.outputs[0], total)
     replace_value(dequantize.outputs[0], quantize.inputs[0])
     return None
@@ -77,21 +81,18 @@ def _segment(node: ir.Node, count: int, names: Names) -> str | None:
 
 @dataclass(frozen=True)
 class _Repeated:
-    """Codes and scales of the convolution that makes all copies."""
+    """Parameters and biases of the convolution that makes all copies."""
 
-    weight: np.ndarray
     weight_params: QuantParams
     bias: np.ndarray
     bias_scale: np.ndarray
 
 
 def _repeated(
-    node: ir.Node, x: Quantized, w: Quantized, bias: np.ndarray | None, part: QuantParams, zero: int, count: int
+    codes: np.ndarray, x: Quantized, w: Quantized, bias: np.ndarray | None, part: QuantParams, zero: int, count: int
 ) -> _Repeated | None:
     """The copies, the bias of copy k such that its segment begins at code 255 k; None where a bias overflows."""
-    codes, params = constant(w.value), w.params()
-    assert codes is not None
-    channels = codes.shape[0]
+    params, channels = w.params(), codes.shape[0]
     scale, zero_point = (np.broadcast_to(a, [channels]) for a in (params.scale, params.zero_point))
     grid = (x.params().scale * scale).astype(np.float32)
     begins = zero - 255 * np.arange(count)[:, None]
@@ -100,20 +101,21 @@ def _repeated(
     if np.abs(biases).max() > INT32_MAX - 255 * 128 * codes[0].size:
         return None
     repeated = QuantParams(np.tile(scale, count), np.tile(zero_point, count), 0)
-    weight = np.concatenate([codes] * count)
-    return _Repeated(weight, repeated, biases.astype(np.int32), np.tile(grid, count))
+    return _Repeated(repeated, biases.astype(np.int32), np.tile(grid, count))
 
 
-def _written(node: ir.Node, wide: _Repeated, part: QuantParams, zero: int, count: int, names: Names) -> ir.Value:
+def _written(
+    node: ir.Node, codes: ir.Value, wide: _Repeated, part: QuantParams, zero: int, count: int, names: Names
+) -> ir.Value:
     """The nodes of the copies and of their sum, before the node; returns the sum."""
     graph, y = node.graph, node.outputs[0]
     assert isinstance(graph, ir.Graph)
-    rank, channels = wide.weight.ndim, wide.weight.shape[0] // count
+    rank, channels = len(codes.shape or ()), wide.bias.size // count
     identity = np.eye(channels, dtype=np.int8).reshape([channels, channels, *[1] * (rank - 2)])
     ones = QuantParams(np.ones(channels, np.float32), np.zeros(channels, np.int8), 0)
     offset = np.full(channels, -zero * float(part.scale), np.float32)
     write = _Writer(node, graph, names)
-    weight = write.dequantized("weight", wide.weight, wide.weight_params)
+    weight = write.dequantized("weight", codes, wide.weight_params)
     bias_params = QuantParams(wide.bias_scale, np.zeros(wide.bias.shape, np.int32), 0)
     copies = write.node(
         "Conv",
@@ -124,8 +126,8 @@ def _written(node: ir.Node, wide: _Repeated, part: QuantParams, zero: int, count
     )
     parameters = [write.constant("scale", part.scale), write.constant("zero_point", part.zero_point)]
     dtype = ir.DataType.from_numpy(part.zero_point.dtype)
-    codes = write.node("QuantizeLinear", [copies, *parameters], "codes", dtype=dtype)
-    pieces = write.node("DequantizeLinear", [codes, *parameters], "pieces")
+    filled = write.node("QuantizeLinear", [copies, *parameters], "codes", dtype=dtype)
+    pieces = write.node("DequantizeLinear", [filled, *parameters], "pieces")
     summands = write.dequantized("identities", np.concatenate([identity] * count, axis=1), ones)
     total = write.node("Conv", [pieces, summands, write.constant("offset", offset)], "sum")
     total.type, total.shape = y.type, y.shape
@@ -143,9 +145,9 @@ class _Writer:
     def constant(self, what: str, array: np.ndarray) -> ir.Value:
         return self.names.initializer(self.graph, f"{self.anchor.name}_segments_{what}", np.asarray(array))
 
-    def dequantized(self, what: str, codes: np.ndarray, params: QuantParams) -> ir.Value:
+    def dequantized(self, what: str, codes: ir.Value | np.ndarray, params: QuantParams) -> ir.Value:
         inputs = [
-            self.constant(f"{what}_quantized", codes),
+            codes if isinstance(codes, ir.Value) else self.constant(f"{what}_quantized", codes),
             self.constant(f"{what}_scale", params.scale),
             self.constant(f"{what}_zero_point", params.zero_point),
         ]

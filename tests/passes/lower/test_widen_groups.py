@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import prod
 
 import onnx_ir as ir
 import pytest
@@ -30,8 +31,10 @@ def test_widths(
     channels = groups * weight[1]
     interface = f"(uint8[1,{channels},5,5] x) => (uint8[1,{weight[0]},H,W] y)"
     model, result = substitute(WidenGroups(), interface, f"y = Conv <group = {groups}> (x, w)", w=weight)
-    conv = model.graph.node(0)
+    conv = next(node for node in model.graph if node.op_type == "QLinearConv")
     array = constant(conv.inputs[3])
     assert array is not None
     assert (conv.attributes.get_int("group"), array.shape) == (left, (weight[0], width, *weight[2:]))
     assert bool(result.changes) == (left != groups)
+    stored = [value.const_value for value in model.graph.initializers.values() if value.dtype == ir.DataType.INT8]
+    assert sum(tensor.size for tensor in stored if tensor is not None and tensor.size > weight[0]) == prod(weight)

@@ -66,9 +66,9 @@ def test_the_output_has_that_many_more_codes(quantize: Callable[..., Any], count
 def test_the_kernels_are_integer(quantize: Callable[..., Any]) -> None:
     made = quantize(IMAGE, CONV, **WEIGHTS)
     model, plan = segmented(made, 4)
-    assert operators(model) == ["Conv", "Conv"]
+    assert operators(model) == ["Tile", "Conv", "Conv"]
     lowered, _ = LOWER.run(model.clone(), Context(plan=plan))
-    assert operators(lowered) == ["QLinearConv", "Transpose", "MatMulIntegerToFloat", "Transpose"]
+    assert operators(lowered) == ["Tile", "QLinearConv", "Transpose", "MatMulIntegerToFloat", "Transpose"]
     assert [(v.name, v.dtype) for v in lowered.graph.outputs] == [("y", ir.DataType.FLOAT)]
     (as_written,), (optimized,) = run_as_written(model, made.feed), Session(lowered).run(made.feed)
     step = float(plan.values["y"].scale) / 4
@@ -81,7 +81,7 @@ def test_the_kernels_are_integer(quantize: Callable[..., Any]) -> None:
 def test_clamps_are_float_again(quantize: Callable[..., Any]) -> None:
     made = quantize(IMAGE, "[conv] t = Conv<pads=[1,1,1,1]>(x, w) [relu] r = Relu(t) [elu] y = Elu(r)", w=(3, 8, 3, 3))
     model, _ = segmented(made, 4)
-    assert operators(model) == ["Conv", "Conv", "Relu", "Elu"]
+    assert operators(model) == ["Tile", "Conv", "Conv", "Relu", "Elu"]
     (coarse,), (fine,) = run_as_written(made.qdq, made.feed), run_as_written(model, made.feed)
     exact = unrounded(made)
     assert fine.min() == 0.0
