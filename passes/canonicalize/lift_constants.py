@@ -8,7 +8,7 @@ import onnx_ir as ir
 from onnx_ir.passes.common import LiftConstantsToInitializersPass, RemoveInitializersFromInputsPass
 
 from qcompile.errors import ModelError
-from qcompile.ir import is_op, nodes
+from qcompile.ir import is_op, nodes, unpack_weights
 from qcompile.pipeline import Context, Pass, PassResult, Preserves
 
 _UNLISTED_WEIGHTS = 4
@@ -54,6 +54,7 @@ def lift_constant_nodes(model: ir.Model) -> int:
         LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0)(model)
     except ValueError as error:
         raise ModelError(f"unreadable Constant node in the model ({error}); export the value dense") from error
+    unpack_weights(model)
     return before - _constants(model)
 
 

@@ -128,6 +128,7 @@ class Planner:
             roundings,
             migrations,
             self.sensing.relaxations if request.effort != "fast" else None,
+            self.sensing.promise if request.effort != "fast" else None,
             self._slowdown if request.may_time() else None,
             request.min_sqnr,
             self.sensing.narrowable if self._may_search() else None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from qcompile.decide.drafting import Drafter, Method, Step
@@ -19,6 +19,10 @@ CEILING_DB = 46.0
 
 DOUBLING_DB = 10.0
 """What giving nodes back must gain for each doubling of the time: nine tenths of the noise."""
+
+HOPE = 0.35
+"""Share of the error that nodes must hold by themselves to be tried in float: half of it has to go, and errors that
+cancel or hide each other make sums of single shares wrong by a third."""
 
 UNSEEN = 0.03
 """Slowdown that the clock can hardly tell from noise: so much is given for half the noise where the aim is met."""
@@ -64,6 +68,8 @@ class AccuracySearch:
     """Repairs that begin the plan anew, with channels scaled; tried before all others where the aim is not met."""
     ranked: Callable[[Choice], Sequence[Mapping[str, Reason]]] | None = None
     """Sets of nodes to give back to float by what they were measured to do, the smallest first; None: not measured."""
+    promise: Callable[[Choice, Set[str]], float] | None = None
+    """Share of the error that is gone if these nodes compute in float; None: not measured."""
     slowdown: Callable[[Choice, Collection[str]], float] | None = None
     """What it costs to give nodes back, as a share of a run; None: not known."""
     budget_db: float | None = None
@@ -116,8 +122,20 @@ class AccuracySearch:
     def _narrowed(self, best: Choice) -> Choice:
         """The choice with ranges cut off where that helps, one after the other."""
         for value in self.narrowable(best) if self.narrowable is not None and best.sqnr_db < CEILING_DB else ():
-            methods = [best.method.narrower(value, factor) for factor in FACTORS]
-            best = self._best(best, methods, best.placement, best.kept_float, WORTH_CUTTING_DB)
+            best = self._narrowest(best, value)
+        return best
+
+    def _narrowest(self, base: Choice, value: str) -> Choice:
+        """The choice with the best range for one value, which is narrowed as long as that does no harm."""
+        best, before_db = base, base.sqnr_db
+        for factor in FACTORS:
+            method = base.method.narrower(value, factor)
+            plan = self.drafter.draft(base.placement, method)
+            found = Choice(base.placement, method, plan, self.sqnr_db(plan), base.kept_float)
+            if found.sqnr_db < before_db:
+                break
+            before_db = found.sqnr_db
+            best = found if found.sqnr_db >= best.sqnr_db + WORTH_CUTTING_DB else best
         return best
 
     def _weights_matter(self, choice: Choice) -> bool:
@@ -134,6 +152,8 @@ class AccuracySearch:
         best = base
         for by_measure in (True, False):
             for more in self._candidates(base, by_measure) if best.sqnr_db < AIM_DB or by_measure else ():
+                if self.promise is not None and self.promise(base, more.keys()) < HOPE:
+                    continue
                 slower = self.slowdown(base, more) if self.slowdown is not None else 0.0
                 if slower > affordable(base.sqnr_db, CEILING_DB):
                     continue

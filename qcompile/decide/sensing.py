@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import math
+from collections.abc import Collection, Set
 from dataclasses import dataclass, field, replace
 
 import onnx_ir as ir
@@ -14,7 +15,7 @@ from qcompile.ir import weight_bytes
 from qcompile.pipeline import Context, Feed, Pipeline
 from qcompile.plan import Plan, Reason
 from qcompile.runtime import Runtime, profile
-from qcompile.verify import Culprit, Sensitivity, culprits, multiply_adds, sensitivity
+from qcompile.verify import Culprit, Sensitivity, culprits, float_nodes, multiply_adds, sensitivity
 
 SAMPLES = 2
 """Held-back samples that quantizations are measured on."""
@@ -46,7 +47,7 @@ class Sensing:
     held_back: Collection[Feed]
     runtime: Runtime
     latest: list[tuple[Plan, ir.Model, Sensitivity | None]] = field(default_factory=list)
-    """What was measured last: most often two questions are asked of one plan."""
+    """What was measured last: most often several questions are asked of one plan."""
 
     def relaxations(self, choice: Choice) -> list[dict[str, Reason]]:
         """Sets of nodes to give back to float, the smallest first; empty where nothing can be measured."""
@@ -55,6 +56,14 @@ class Sensing:
             return []
         macs = multiply_adds(profile(model, self.feed, runtime=self.runtime))
         return relaxations_by_share(model, choice.placement, choice.plan, self.context.target, found, macs)
+
+    def promise(self, choice: Choice, names: Set[str]) -> float:
+        """Share of the error that goes if these nodes compute in float, were errors independent; inf: not measured."""
+        model, found = self._measured(choice.plan)
+        if found is None:
+            return math.inf
+        gone = (s for s in found.shares if float_nodes(model, choice.plan, self.context.target, s.gate).keys() <= names)
+        return sum(share.share for share in gone)
 
     def narrowable(self, choice: Choice) -> list[str]:
         """Values whose ranges are worth narrowing, the worst first; empty where nothing can be measured."""
@@ -77,12 +86,13 @@ class Sensing:
         """The model with its scales migrated, which is no error, and what was measured on it."""
         if is_large(self.model):
             return self.model, None
-        if self.latest and self.latest[0][0] is plan:
+        quantized = replace(plan, substitutes=(), notes={})  # of what is exact or a remark, no error comes
+        if self.latest and self.latest[0][0] == quantized:
             return self.latest[0][1:]
         migrated = replace(plan, roundings={}, bias_shifts={})
         model, _ = self.repairs.run(self.model.clone(), replace(self.context, plan=migrated))
         held = list(self.held_back)
         feeds = [held[at] for at in sorted({len(held) * n // SAMPLES for n in range(SAMPLES)})]
         found = sensitivity(model, plan, self.context.target, feeds, self.runtime)
-        self.latest[:] = [(plan, model, found)]
+        self.latest[:] = [(quantized, model, found)]
         return model, found

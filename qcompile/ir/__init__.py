@@ -25,6 +25,7 @@ from qcompile.ir.names import Names
 from qcompile.ir.opset import CONTRIB, MINIMUM_OPSET, declare, lowest_runtime, opset
 from qcompile.ir.quantized import quantized_form
 from qcompile.ir.save import data_folder, has_external_data, save_model, saved_size, to_proto, weight_bytes, write_bytes
+from qcompile.ir.tensors import unpack_weights
 
 __all__ = [
     "CONTRIB",
@@ -58,6 +59,7 @@ __all__ = [
     "sole_consumer",
     "static_shape",
     "to_proto",
+    "unpack_weights",
     "weight_bytes",
     "without_weights",
     "write_bytes",

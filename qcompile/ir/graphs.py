@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
+_GRAPH, _GRAPHS = ir.AttributeType.GRAPH, ir.AttributeType.GRAPHS
+
 
 def graphs(model: ir.Model) -> Iterator[ir.Graph]:
     """The main graph, then every subgraph body, outer before inner."""
@@ -25,9 +27,10 @@ def bodies(node: ir.Node) -> list[ir.Graph]:
     """The graphs that a node (If, Loop, Scan, ...) carries as attributes."""
     found: list[ir.Graph] = []
     for attribute in node.attributes.data.values():  # the plain dict: this runs for every node of every walk
-        if attribute.type == ir.AttributeType.GRAPH:
+        kind = attribute.type
+        if kind is _GRAPH:
             found.append(attribute.as_graph())
-        elif attribute.type == ir.AttributeType.GRAPHS:
+        elif kind is _GRAPHS:
             found.extend(attribute.as_graphs())
     return found
 

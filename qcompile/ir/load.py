@@ -15,7 +15,7 @@ from onnx import GraphProto, ModelProto
 
 from qcompile.errors import ModelError
 from qcompile.ir.graphs import bodies, graphs, is_op
-from qcompile.ir.tensors import body_protos, check_tensors
+from qcompile.ir.tensors import body_protos, check_tensors, unpack_weights
 
 Source = str | Path | ModelProto | ir.Model
 
@@ -52,6 +52,7 @@ def load_model(source: Source) -> ir.Model:
         for graph in (model.graph, *(function.graph for function in model.functions.values())):
             ir.external_data.set_base_dir(graph, folder)
     _check_weights(model, name)
+    unpack_weights(model)
     return model
 
 

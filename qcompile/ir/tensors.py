@@ -11,9 +11,24 @@ import onnx_ir as ir
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto
 
 from qcompile.errors import ModelError
+from qcompile.ir.graphs import graphs
 
 _TYPES = frozenset(int(dtype) for dtype in ir.DataType) - {TensorProto.UNDEFINED}
 _COMPLEX = (TensorProto.COMPLEX64, TensorProto.COMPLEX128)
+
+
+def unpack_weights(model: ir.Model) -> None:
+    """Keep weights as arrays: a tensor that stands behind a proto copies its data whenever somebody looks."""
+    for graph in graphs(model):
+        for value in graph.initializers.values():
+            if isinstance(tensor := value.const_value, ir.TensorProtoTensor):
+                value.const_value = ir.Tensor(
+                    tensor.numpy(),
+                    tensor.dtype,
+                    name=tensor.name,
+                    doc_string=tensor.doc_string,
+                    metadata_props=dict(tensor.metadata_props),
+                )
 
 
 def body_protos(node: NodeProto) -> Iterator[GraphProto]:

@@ -25,7 +25,8 @@ def benched(report: BenchReport) -> RenderableType:
         "",
         f"size      {megabytes(report.fp32_size)} -> {megabytes(report.int8_size)}",
         f"memory    {_memory(report.fp32_memory)} -> {_memory(report.int8_memory)} to load and run, at most",
-        f"measured  on {one_line(report.host)}, onnxruntime {report.onnxruntime}, {report.feed} feed",
+        f"measured  on {one_line(report.host)}",
+        f"with      onnxruntime {report.onnxruntime}, {report.feed} feed",
         *(_verdict(*setting) for setting in _settings(report.timings)),
     )
 

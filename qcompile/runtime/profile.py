@@ -17,6 +17,9 @@ from qcompile.runtime.session import Feed, Session
 
 Shape = tuple[int, ...]
 
+_MOST_RUNS = 100
+"""Runs of a profile: more say nothing new, and what they write has to be read."""
+
 
 @dataclass(frozen=True)
 class Event:
@@ -38,12 +41,14 @@ def profile(model: Runnable, feed: Feed, *, optimize: bool = False, runtime: Run
 
 
 def _runs(model: Runnable, feed: Feed, optimize: bool, runtime: Runtime, seconds: float) -> list[list[Event]]:
-    """The events of one run, and of all further ones that begin within so many seconds."""
+    """The events of one run, and of further ones that begin within so many seconds, but for `_MOST_RUNS` at most."""
     with tempfile.TemporaryDirectory() as folder:
         session = Session(model, runtime, optimize=optimize, profile_prefix=Path(folder) / "profile")
         until = time.monotonic() + seconds
         session.run(feed)
-        while time.monotonic() < until:
+        for _ in range(_MOST_RUNS - 1):
+            if time.monotonic() >= until:
+                break
             session.run(feed)
         events = json.loads(session.end_profile().read_text(encoding="utf-8"))
     runs: list[list[Event]] = [[]]

@@ -21,7 +21,7 @@ from qcompile.runtime import ONE_THREAD, Feed, Runtime, Session
 from qcompile.targets import Target
 from qcompile.verify.gates import Gate, GatedModel, gated_model
 
-RUNS = 96
+RUNS = 64
 """How often each feed is run at most, if nothing else is asked for."""
 
 WORST = 8
