@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,8 @@ import numpy as np
 import onnx_ir as ir
 
 from qcompile.ir import Names, constant
+
+_NONE: Mapping[str, Any] = {}
 
 
 @dataclass(frozen=True)
@@ -23,23 +25,18 @@ class Expansion:
     node: ir.Node
     names: Names
 
-    def tiled(self, value: ir.Value, times: int) -> ir.Value:
-        """So many copies along the first axis."""
+    def tiled(self, value: ir.Value, axis: int, times: int) -> ir.Value:
+        """So many copies along one axis."""
         array = _known(value)
-        repeats = [times] + [1] * (array.ndim - 1)
+        repeats = [times if i == axis else 1 for i in range(array.ndim)]
         return self._made("Tile", [value, self._numbers("repeats", repeats)], np.tile(array, repeats))
 
     def padded(self, value: ir.Value, axis: int, before: int, after: int) -> ir.Value:
         """Zeros around it along one axis."""
         array = _known(value)
-        sides = self._numbers("sides", [before, after])
-        zero = self.names.initializer(self._graph, f"{self.node.name}_filler", np.zeros((), array.dtype))
         widths = [(before, after) if i == axis else (0, 0) for i in range(array.ndim)]
-        return self._made("Pad", [value, sides, zero, self._numbers("axis", [axis])], np.pad(array, widths))
-
-    def joined(self, values: Sequence[ir.Value], axis: int) -> ir.Value:
-        """One behind the other along an axis."""
-        return self._made("Concat", values, np.concatenate([_known(value) for value in values], axis), {"axis": axis})
+        sides = self._numbers("sides", [before, after])
+        return self._made("Pad", [value, sides, None, self._numbers("axis", [axis])], np.pad(array, widths))
 
     def cut(self, value: ir.Value, axis: int, length: int) -> ir.Value:
         """The first so many entries along an axis."""
@@ -63,14 +60,18 @@ class Expansion:
         return self.names.initializer(self._graph, f"{self.node.name}_{what}", np.array(numbers, np.int64))
 
     def _made(
-        self, op_type: str, inputs: Sequence[ir.Value], array: np.ndarray, attributes: dict[str, Any] | None = None
+        self,
+        op_type: str,
+        inputs: Sequence[ir.Value | None],
+        array: np.ndarray,
+        attributes: dict[str, Any] | None = None,
     ) -> ir.Value:
         wish = f"{self.node.name}_weights"
         name = self.names.value(wish)
         tensor = ir.Tensor(array, name=name)
         type_, shape = ir.TensorType(tensor.dtype), ir.Shape(array.shape)
         output = ir.Value(name=name, type=type_, shape=shape, const_value=tensor)
-        made = ir.node(op_type, inputs, attributes or {}, outputs=[output], name=self.names.node(wish))
+        made = ir.node(op_type, inputs, attributes, outputs=[output], name=self.names.node(wish))
         self._graph.insert_before(self.node, made)
         return output
 

@@ -163,11 +163,12 @@ class _Folding:
         stem, groups, weight = self.stem, len(self.stem.groups), self.node.inputs[3]
         assert weight is not None
         write = Expansion(self.node, self.names)
-        before = [stem.taps_before(pixel) for pixel in range(stem.pixels)]
-        placed = [write.padded(weight, 3, taps, GROUP * groups - width - taps) for taps in before]
-        outputs = stem.pixels * filters
-        by_group = write.viewed(write.joined(placed, 0), [outputs, channels, height, groups, GROUP])
-        return write.viewed(write.transposed(by_group, (0, 4, 1, 2, 3)), [outputs, GROUP * channels, height, groups])
+        row, outputs = GROUP * groups, stem.pixels * filters
+        # a copy for each output, each longer than a row by the stride: so cut into rows, each begins that much later
+        longer = write.padded(weight, 3, stem.taps_before, row + stem.stride - stem.taps_before - width)
+        flat = write.cut(write.tiled(longer, 3, stem.pixels), 3, stem.pixels * row)
+        rows = write.viewed(flat, [filters, channels, height, stem.pixels, groups, GROUP])
+        return write.viewed(write.transposed(rows, (3, 0, 5, 1, 2, 4)), [outputs, GROUP * channels, height, groups])
 
     def _tiled(self, value: ir.Value | None) -> ir.Value | None:
         """One number for each filter becomes one for each output of a group."""

@@ -55,6 +55,7 @@ class PixelGroups:
         """How many groups of outputs there are beyond the number of groups of inputs."""
         return sum(self.pads) + 1 - len(self.groups)
 
-    def taps_before(self, pixel: int) -> int:
-        """How many pixels of its groups come before the first one that an output of group 0 reads."""
-        return self.stride * pixel - self.begin - GROUP * self.groups[0]
+    @property
+    def taps_before(self) -> int:
+        """How many pixels of the groups come before the first one that output 0 reads."""
+        return -self.begin - GROUP * self.groups[0]

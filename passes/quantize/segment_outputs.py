@@ -71,7 +71,7 @@ def _segment(node: ir.Node, count: int, names: Names) -> str | None:
     wide = _repeated(codes, x, w, constant(bias), part, zero, count)
     if wide is None:
         return "its shifted biases do not fit int32"
-    copies = Expansion(node, names).tiled(w.value, count)
+    copies = Expansion(node, names).tiled(w.value, 0, count)
     assert dequantize is not None and quantize.inputs[0] is not None
     total = _written(node, copies, wide, part, zero, count, names)
     replace_value(node.outputs[0], total)

@@ -122,20 +122,8 @@ class AccuracySearch:
     def _narrowed(self, best: Choice) -> Choice:
         """The choice with ranges cut off where that helps, one after the other."""
         for value in self.narrowable(best) if self.narrowable is not None and best.sqnr_db < CEILING_DB else ():
-            best = self._narrowest(best, value)
-        return best
-
-    def _narrowest(self, base: Choice, value: str) -> Choice:
-        """The choice with the best range for one value, which is narrowed as long as that does no harm."""
-        best, before_db = base, base.sqnr_db
-        for factor in FACTORS:
-            method = base.method.narrower(value, factor)
-            plan = self.drafter.draft(base.placement, method)
-            found = Choice(base.placement, method, plan, self.sqnr_db(plan), base.kept_float)
-            if found.sqnr_db < before_db:
-                break
-            before_db = found.sqnr_db
-            best = found if found.sqnr_db >= best.sqnr_db + WORTH_CUTTING_DB else best
+            methods = [best.method.narrower(value, factor) for factor in FACTORS]
+            best = self._best(best, methods, best.placement, best.kept_float, WORTH_CUTTING_DB)
         return best
 
     def _weights_matter(self, choice: Choice) -> bool:

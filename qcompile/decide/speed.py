@@ -26,7 +26,7 @@ MARGIN = 1.02
 
 
 GROWTH = 0.1
-"""By how much substitutes may make the weights larger: a small file was promised, too."""
+"""By how much substitutes may make the file larger: a small one was promised, too."""
 
 
 class Clock(Protocol):
@@ -41,8 +41,8 @@ class Clock(Protocol):
     def used(self, plan: Plan) -> tuple[str, ...]:
         """The substitutes of a plan that find something to do."""
 
-    def weight_bytes(self, plan: Plan) -> int:
-        """Bytes of weights in what the plan becomes."""
+    def file_bytes(self, plan: Plan) -> int:
+        """Bytes of the file that the plan becomes."""
 
 
 @dataclass(frozen=True)
@@ -135,11 +135,11 @@ class SpeedSearch:
 
     def _without_growth(self, choice: Choice) -> Choice:
         """Drop the substitutes that make the file noticeably larger."""
-        limit = self.clock.weight_bytes(with_substitutes(choice, ()).plan) * (1 + GROWTH)
-        if self.clock.weight_bytes(choice.plan) <= limit:
+        limit = self.clock.file_bytes(with_substitutes(choice, ()).plan) * (1 + GROWTH)
+        if self.clock.file_bytes(choice.plan) <= limit:
             return choice
         alone = {name: with_substitutes(choice, [name]).plan for name in choice.plan.substitutes}
-        return with_substitutes(choice, [n for n, plan in alone.items() if self.clock.weight_bytes(plan) <= limit])
+        return with_substitutes(choice, [n for n, plan in alone.items() if self.clock.file_bytes(plan) <= limit])
 
     def _with_fewer_substitutes(self, choice: Choice) -> Choice:
         """Drop the substitutes if they do not pay together; one or the other only where much is spent on speed."""

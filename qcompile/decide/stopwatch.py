@@ -9,7 +9,7 @@ import onnx_ir as ir
 
 from qcompile.decide.accuracy import Choice
 from qcompile.decide.prices import Prices, count_elements, priced
-from qcompile.ir import weight_bytes
+from qcompile.ir import saved_size
 from qcompile.pipeline import Trace
 from qcompile.plan import Plan
 from qcompile.runtime import Feed, Runs, Runtime, node_times, profile, speed_ratios
@@ -56,9 +56,9 @@ class Stopwatch:
         changed = {step.name for step in trace.steps if step.result.changes}
         return tuple(name for name in plan.substitutes if name in changed)
 
-    def weight_bytes(self, plan: Plan) -> int:
-        """Bytes of weights in what the plan becomes."""
-        return weight_bytes(self._built(plan)[0])
+    def file_bytes(self, plan: Plan) -> int:
+        """Bytes of the file that the plan becomes, with its weights beside it."""
+        return saved_size(self._built(plan)[0], external=True)
 
     def _built(self, plan: Plan) -> tuple[ir.Model, Trace]:
         if id(plan) not in self.built:

@@ -51,7 +51,7 @@ class SaidClock:
         ]
         return Prices(tuple(tasks), Edges(dict.fromkeys("xabc", 1.0), dict.fromkeys("xabc", 1.0)), frozenset("c"))
 
-    def weight_bytes(self, plan: Plan) -> int:
+    def file_bytes(self, plan: Plan) -> int:
         return 1000 + sum(self.bytes_of.get(name, 0) for name in plan.substitutes)
 
     def used(self, plan: Plan) -> tuple[str, ...]:
