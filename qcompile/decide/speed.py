@@ -25,8 +25,9 @@ MARGIN = 1.02
 """How much faster than a simpler plan another one must be: less, and equal sessions differ by as much."""
 
 
-GROWTH = 0.1
-"""By how much substitutes may make the file larger: a small one was promised, too."""
+GROWTH, SMALL = 0.1, 0.4
+"""By how much substitutes may make the file larger, and up to which share of the float file in any case: 8 bits for 32
+make a quarter of it, and what surrounds the weights of a small model adds to that."""
 
 
 class Clock(Protocol):
@@ -40,6 +41,9 @@ class Clock(Protocol):
 
     def used(self, plan: Plan) -> tuple[str, ...]:
         """The substitutes of a plan that find something to do."""
+
+    def float_bytes(self) -> int:
+        """Bytes of the float model's file."""
 
     def file_bytes(self, plan: Plan) -> int:
         """Bytes of the file that the plan becomes."""
@@ -135,7 +139,8 @@ class SpeedSearch:
 
     def _without_growth(self, choice: Choice) -> Choice:
         """Drop the substitutes that make the file noticeably larger."""
-        limit = self.clock.file_bytes(with_substitutes(choice, ()).plan) * (1 + GROWTH)
+        smallest = self.clock.file_bytes(with_substitutes(choice, ()).plan)
+        limit = max(smallest * (1 + GROWTH), self.clock.float_bytes() * SMALL)
         if self.clock.file_bytes(choice.plan) <= limit:
             return choice
         alone = {name: with_substitutes(choice, [name]).plan for name in choice.plan.substitutes}

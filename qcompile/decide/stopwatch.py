@@ -56,6 +56,10 @@ class Stopwatch:
         changed = {step.name for step in trace.steps if step.result.changes}
         return tuple(name for name in plan.substitutes if name in changed)
 
+    def float_bytes(self) -> int:
+        """Bytes of the canonical float model's file, with its weights beside it."""
+        return saved_size(self.model, external=True)
+
     def file_bytes(self, plan: Plan) -> int:
         """Bytes of the file that the plan becomes, with its weights beside it."""
         return saved_size(self._built(plan)[0], external=True)

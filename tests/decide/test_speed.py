@@ -35,7 +35,8 @@ class SaidClock:
     slow_on_integers: Collection[str] = ()
     asked: list[int] = field(default_factory=list)
     bytes_of: dict[str, int] = field(default_factory=dict)
-    """By how much a substitute makes weights of 1,000 bytes larger."""
+    """By how much a substitute makes a file of 1,000 bytes larger."""
+    float_bytes_: int = 2800
 
     def speeds(self, choices: Sequence[Choice], rounds: int) -> list[float]:
         self.asked.append(len(choices))
@@ -50,6 +51,9 @@ class SaidClock:
             for name, (reads, makes) in values.items()
         ]
         return Prices(tuple(tasks), Edges(dict.fromkeys("xabc", 1.0), dict.fromkeys("xabc", 1.0)), frozenset("c"))
+
+    def float_bytes(self) -> int:
+        return self.float_bytes_
 
     def file_bytes(self, plan: Plan) -> int:
         return 1000 + sum(self.bytes_of.get(name, 0) for name in plan.substitutes)
@@ -133,9 +137,17 @@ def test_substitutes_that_do_not_pay_are_dropped(model: Model) -> None:
     assert search(model, clock).run(chosen(model)).choice.plan.substitutes == ()
 
 
-def test_substitutes_that_make_the_file_larger_are_dropped(model: Model) -> None:
-    clock = SaidClock(lambda convs, used: (2.0 if convs else 1.0) * (1 + len(used)), bytes_of={"fold": 500, "pad": 50})
-    assert search(model, clock).run(chosen(model)).choice.plan.substitutes == ("pad",)
+@pytest.mark.parametrize(("float_bytes", "kept"), [(2800, ("pad",)), (4000, ("fold", "pad"))])
+def test_substitutes_that_make_the_file_larger_are_dropped(
+    float_bytes: int, kept: tuple[str, ...], model: Model
+) -> None:
+    """Unless it stays small beside the float one."""
+
+    def speed(convs: set[str], used: tuple[str, ...]) -> float:
+        return (2.0 if convs else 1.0) * (1 + len(used))
+
+    clock = SaidClock(speed, bytes_of={"fold": 500, "pad": 50}, float_bytes_=float_bytes)
+    assert search(model, clock).run(chosen(model)).choice.plan.substitutes == kept
 
 
 def test_one_alone_is_dropped_where_much_is_spent(model: Model) -> None:
