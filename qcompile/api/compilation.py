@@ -31,11 +31,13 @@ from qcompile.targets import find_target
 from qcompile.verify import (
     FloatFaced,
     MetricFunction,
+    Parted,
     Reference,
     check_finite,
     check_steps,
     exact_classes,
     find_metric,
+    output_parts,
     surprises,
 )
 
@@ -192,7 +194,6 @@ class _Compilation:
         self.feed: Feed = next(iter(feeds))
         self.model = runnable.clone()
         self.original = Session(runnable, request.runtime)
-        self.reference = Reference(self.original, self.held_back)
         run = partial(run_as_written, runtime=request.runtime)
         self.context = Context(target=request.target, feed=self.feed, run=run)
         self.trace = Trace()
@@ -202,6 +203,8 @@ class _Compilation:
         if self.request.verify_each:
             hooks.append(VerifyEach(self.model, self.context))
         self._stages("canonicalize", hooks=hooks)
+        self.parts = output_parts(self.model)
+        self.reference = Reference(Parted(self.original, self.parts), self.held_back)
         repairs = self.request.pipeline.stage("repair")
         self.sensing = Sensing(
             self.model.clone(), self.context, repairs, self.feed, self.held_back, self.request.runtime
@@ -251,7 +254,7 @@ class _Compilation:
             gc.collect()
 
     def _fidelity(self, candidate: ir.Model) -> tuple[OutputFidelity, ...]:
-        return self.reference.compare(self._load(candidate), self.progress)
+        return self.reference.compare(Parted(self._load(candidate), self.parts), self.progress)
 
     def _load(self, candidate: ir.Model) -> Runs:
         """A session that takes and gives floats; as it is where it does so by itself, since wrapping takes time."""

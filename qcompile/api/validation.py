@@ -6,12 +6,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import onnx_ir as ir
+
 from qcompile.api.source import check_one_interface, open_source
 from qcompile.calibrate import input_specs, open_feeds
 from qcompile.ir import Source
+from qcompile.pipeline import Context, Pipeline
 from qcompile.quant import OutputFidelity
 from qcompile.runtime import Runtime, Session
-from qcompile.verify import FloatFaced, MetricFunction, MetricResult, compare, find_metric
+from qcompile.verify import (
+    FloatFaced,
+    MetricFunction,
+    MetricResult,
+    Parted,
+    Parts,
+    compare,
+    find_metric,
+    joins_values,
+    output_parts,
+)
 
 
 @dataclass(frozen=True)
@@ -47,6 +60,8 @@ def validate(
 ) -> ValidationReport:
     """Compare two models on data: SQNR, cosine, largest difference and equal decisions of every output.
 
+    Outputs that join values of different kinds are compared in parts, kind by kind.
+
     `data` is any form of DATA; `metric`, a function or `FILE.py:FUNC`, takes `run` (feed -> list of outputs), returns a
     number, higher is better, and is taken of both models. `custom_op_library` gives onnxruntime the operators of other
     domains; 8-bit inputs and outputs of `compile(..., io_type="quantized")` are compared as floats. Raises
@@ -60,5 +75,14 @@ def validate(
     feeds = open_feeds(data, input_specs(left), preprocess=preprocess, max_samples=max_samples)
     runtime = Runtime(threads, custom_op_library)
     one, other = (FloatFaced(Session(model, runtime), model.metadata_props) for model in (left, right))
-    outputs = compare(one, other, feeds)
+    parts = _parts(left)
+    outputs = compare(Parted(one, parts), Parted(other, parts), feeds)
     return ValidationReport(outputs, len(feeds), wanted.compare(one, other) if wanted else None)
+
+
+def _parts(model: ir.Model) -> dict[str, Parts]:
+    """The parts of its outputs, as a compile sees them: once shapes are known."""
+    if not joins_values(model):
+        return {}
+    canonical, _ = Pipeline.default().stage("canonicalize").run(model.clone(), Context())
+    return output_parts(canonical)

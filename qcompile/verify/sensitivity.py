@@ -17,9 +17,10 @@ import numpy.typing as npt
 import onnx_ir as ir
 
 from qcompile.plan import Plan
-from qcompile.runtime import ONE_THREAD, Feed, Runtime, Session
+from qcompile.runtime import ONE_THREAD, Feed, Runs, Runtime, Session
 from qcompile.targets import Target
 from qcompile.verify.gates import Gate, GatedModel, gated_model
+from qcompile.verify.parts import Parted, output_parts
 
 RUNS = 64
 """How often each feed is run at most, if nothing else is asked for."""
@@ -39,7 +40,7 @@ class Share:
 
 @dataclass(frozen=True)
 class Sensitivity:
-    """What the quantizations of a plan do to the output that suffers most."""
+    """What the quantizations of a plan do to the output, or the part of one, that suffers most."""
 
     output: str
     sqnr_db: float
@@ -72,7 +73,7 @@ def sensitivity(
     Raises ModelError where the runtime refuses the model or a feed.
     """
     gated = gated_model(canonical, plan, target)
-    meter = _Meter(gated, feeds, runtime)
+    meter = _Meter(gated, Parted(Session(gated.model, runtime), output_parts(canonical)), feeds)
     if not gated.gates or meter.output is None:
         return None
     groups, shares = _taken_apart(len(gated.gates), meter.power, max(1, runs - 3), worst), []
@@ -117,10 +118,10 @@ def _taken_apart(count: int, power: Callable[[int, int], float], runs: int, wors
 
 
 class _Meter:
-    """Noise power at one output of a gated model, over some feeds."""
+    """Noise power at one output of a gated model, or one part of it, over some feeds."""
 
-    def __init__(self, gated: GatedModel, feeds: Sequence[Feed], runtime: Runtime) -> None:
-        self._session = Session(gated.model, runtime)
+    def __init__(self, gated: GatedModel, session: Runs, feeds: Sequence[Feed]) -> None:
+        self._session = session
         self._switches, self._count, self._feeds = gated.switches, len(gated.gates), feeds
         self.output, self.sqnr_db, self.total = self._lowest()
         if self.output is not None:
@@ -129,7 +130,7 @@ class _Meter:
 
     def power(self, start: int, stop: int) -> float:
         """Sum of squared errors with these gates open."""
-        index = self._session.outputs.index(self.output)
+        index = self._session.outputs.index(self.output or "")
         pairs = zip(self._feeds, self._reference, strict=True)
         return sum(_powers(wanted, self._run(feed, start, stop)[index])[1] for feed, wanted in pairs)
 
