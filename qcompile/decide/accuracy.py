@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from qcompile.decide.drafting import Drafter, Method, Step
 from qcompile.decide.narrowing import FACTORS, WORTH_CUTTING_DB
@@ -82,23 +82,13 @@ class AccuracySearch:
 
         What is float may change which repairs help, so they are tried again where nodes were given back.
         """
-        best = self._repaired(self._plain(self.place(kept_float), kept_float))
+        placement = self.place(kept_float)
+        plain = [Method(reading) for reading in self.drafter.readings]
+        methods = [m for method in plain for m in (method, method.then(self.drafter.correct_bias))]
+        best = self._repaired(self._best(None, methods, placement, kept_float))
         relaxed = self._relaxed(best) if best.sqnr_db < (AIM_DB if self.slowdown is None else CEILING_DB) else best
         best = self._narrowed(best if relaxed is best else self._repaired(relaxed))
         return best if self.budget_db is None else self._within_budget(best, self.budget_db)
-
-    def _plain(self, placement: Placement, kept_float: Mapping[str, Reason]) -> Choice:
-        """The choice with the best reading of ranges, biases corrected where that helps.
-
-        Biases make up for the weights, whose errors hide those of ranges: so they are tried first, and once more with
-        a better reading.
-        """
-        first, *others = (Method(reading) for reading in self.drafter.readings)
-        correct = self.drafter.correct_bias
-        best = self._best(None, [first, first.then(correct)], placement, kept_float)
-        steps = best.method.steps
-        read = self._best(best, [replace(method, steps=steps) for method in others], placement, kept_float)
-        return read if steps or read is best else self._best(read, [read.method.then(correct)], placement, kept_float)
 
     def _within_budget(self, best: Choice, budget_db: float) -> Choice:
         """The choice with as few nodes in float as the budget lets, a set at a time; the best one if none meets it."""
