@@ -48,7 +48,7 @@ class LiftConstants(Pass):
 
 
 def lift_constant_nodes(model: ir.Model) -> int:
-    """Make initializers of the Constant nodes alone; returns how many."""
+    """Make initializers of the Constant nodes alone, and arrays of all weights; returns how many were nodes."""
     before = _constants(model)
     try:
         LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0)(model)

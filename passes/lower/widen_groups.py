@@ -27,7 +27,7 @@ class WidenGroups(Substitute):
     After:  `y = QLinearConv <group = 4> (x, sx, zx, w[128,32,3,3], ..)`
 
     The kernel loops over groups with a product for each, and small products cost more than the zeros. Depthwise
-    convolutions have a kernel of their own and stay. Exact.
+    convolutions have a kernel of their own and stay, as do weights with a zero point. Exact.
     """
 
     name: ClassVar[str] = "widen-groups"

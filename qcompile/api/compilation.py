@@ -39,6 +39,7 @@ from qcompile.verify import (
     find_metric,
     output_parts,
     surprises,
+    with_signal,
 )
 
 SYNTHETIC_SAMPLES = 8
@@ -203,11 +204,11 @@ class _Compilation:
         if self.request.verify_each:
             hooks.append(VerifyEach(self.model, self.context))
         self._stages("canonicalize", hooks=hooks)
-        self.parts = output_parts(self.model)
+        self.parts = with_signal(output_parts(self.model), self.original, self.held_back)
         self.reference = Reference(Parted(self.original, self.parts), self.held_back)
         repairs = self.request.pipeline.stage("repair")
         self.sensing = Sensing(
-            self.model.clone(), self.context, repairs, self.feed, self.held_back, self.request.runtime
+            self.model.clone(), self.context, repairs, self.feed, self.held_back, self.request.runtime, self.parts
         )
         planner = Planner(
             self.model,

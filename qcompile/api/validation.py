@@ -10,6 +10,7 @@ import onnx_ir as ir
 
 from qcompile.api.source import check_one_interface, open_source
 from qcompile.calibrate import input_specs, open_feeds
+from qcompile.errors import QCompileError
 from qcompile.ir import Source
 from qcompile.pipeline import Context, Pipeline
 from qcompile.quant import OutputFidelity
@@ -22,8 +23,8 @@ from qcompile.verify import (
     Parts,
     compare,
     find_metric,
-    joins_values,
     output_parts,
+    with_signal,
 )
 
 
@@ -75,14 +76,15 @@ def validate(
     feeds = open_feeds(data, input_specs(left), preprocess=preprocess, max_samples=max_samples)
     runtime = Runtime(threads, custom_op_library)
     one, other = (FloatFaced(Session(model, runtime), model.metadata_props) for model in (left, right))
-    parts = _parts(left)
+    parts = with_signal(_parts(left), one, feeds)
     outputs = compare(Parted(one, parts), Parted(other, parts), feeds)
     return ValidationReport(outputs, len(feeds), wanted.compare(one, other) if wanted else None)
 
 
 def _parts(model: ir.Model) -> dict[str, Parts]:
-    """The parts of its outputs, as a compile sees them: once shapes are known."""
-    if not joins_values(model):
+    """The parts of its outputs, as a compile sees them: once it is canonical. What cannot be made so has none."""
+    try:
+        canonical, _ = Pipeline.default().stage("canonicalize").run(model.clone(), Context())
+    except QCompileError:
         return {}
-    canonical, _ = Pipeline.default().stage("canonicalize").run(model.clone(), Context())
     return output_parts(canonical)

@@ -22,6 +22,9 @@ from qcompile.errors import QCompileError
 from qcompile.ir import to_proto, without_weights, write_bytes
 from qcompile.runtime import Feed, Runtime, host, version
 
+_RULES = 2
+"""Raised when the same choice becomes another model, or other forms of it may be tried: what was decided is void."""
+
 
 @dataclass(frozen=True)
 class Memory:
@@ -83,7 +86,7 @@ def fingerprint(model: ir.Model, choice: Choice, feed: Feed, runtime: Runtime, s
     forms = {name: str(decision.form) for name, decision in sorted(choice.plan.nodes.items())}
     shapes = {name: (str(getattr(x, "dtype", "")), getattr(x, "shape", ())) for name, x in sorted(feed.items())}
     machine = (runtime.threads, str(host()), version())
-    tried = (list(search.forms), search.thorough)
+    tried = (list(search.forms), search.thorough, _RULES)
     depends = (forms, shapes, choice.plan.substitutes, choice.plan.segments, machine, tried)
     structure: bytes = to_proto(without_weights(model)).SerializeToString(deterministic=True)
     return hashlib.sha256(structure + json.dumps(depends, default=str).encode()).hexdigest()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Set
+from collections.abc import Collection, Mapping, Set
 from dataclasses import dataclass, field, replace
 
 import onnx_ir as ir
@@ -15,7 +15,7 @@ from qcompile.ir import weight_bytes
 from qcompile.pipeline import Context, Feed, Pipeline
 from qcompile.plan import Plan, Reason
 from qcompile.runtime import Runtime, profile
-from qcompile.verify import Culprit, Sensitivity, culprits, float_nodes, multiply_adds, sensitivity
+from qcompile.verify import Culprit, Parts, Sensitivity, culprits, float_nodes, multiply_adds, sensitivity
 
 SAMPLES = 2
 """Held-back samples that quantizations are measured on."""
@@ -46,6 +46,8 @@ class Sensing:
     feed: Feed
     held_back: Collection[Feed]
     runtime: Runtime
+    parts: Mapping[str, Parts] = field(default_factory=dict)
+    """The outputs that are judged in parts."""
     latest: list[tuple[Plan, ir.Model, Sensitivity | None]] = field(default_factory=list)
     """What was measured last: most often several questions are asked of one plan."""
 
@@ -58,12 +60,15 @@ class Sensing:
         return relaxations_by_share(model, choice.placement, choice.plan, self.context.target, found, macs)
 
     def promise(self, choice: Choice, names: Set[str]) -> float:
-        """Share of the error that goes if these nodes compute in float, were errors independent; inf: not measured."""
+        """Share of the error that goes if these nodes compute in float, were errors independent; inf: not measured.
+
+        As much as the worst group of quantizations that were measured together may be among what goes.
+        """
         model, found = self._measured(choice.plan)
         if found is None:
             return math.inf
         gone = (s for s in found.shares if float_nodes(model, choice.plan, self.context.target, s.gate).keys() <= names)
-        return sum(share.share for share in gone)
+        return found.bound + sum(share.share for share in gone)
 
     def narrowable(self, choice: Choice) -> list[str]:
         """Values whose ranges are worth narrowing, the worst first; empty where nothing can be measured."""
@@ -93,6 +98,6 @@ class Sensing:
         model, _ = self.repairs.run(self.model.clone(), replace(self.context, plan=migrated))
         held = list(self.held_back)
         feeds = [held[at] for at in sorted({len(held) * n // SAMPLES for n in range(SAMPLES)})]
-        found = sensitivity(model, plan, self.context.target, feeds, self.runtime)
+        found = sensitivity(model, plan, self.context.target, feeds, self.runtime, parts=self.parts)
         self.latest[:] = [(quantized, model, found)]
         return model, found

@@ -26,8 +26,8 @@ MARGIN = 1.02
 
 
 GROWTH, SMALL = 0.1, 0.4
-"""By how much substitutes may make the file larger, and up to which share of the float file in any case: 8 bits for 32
-make a quarter of it, and what surrounds the weights of a small model adds to that."""
+"""By how much substitutes may make the file larger, and up to which share of the float32 form in any case: 8 bits for
+32 make a quarter of it, and what surrounds the weights of a small model adds to that."""
 
 
 class Clock(Protocol):
@@ -143,8 +143,11 @@ class SpeedSearch:
         limit = max(smallest * (1 + GROWTH), self.clock.float_bytes() * SMALL)
         if self.clock.file_bytes(choice.plan) <= limit:
             return choice
-        alone = {name: with_substitutes(choice, [name]).plan for name in choice.plan.substitutes}
-        return with_substitutes(choice, [n for n, plan in alone.items() if self.clock.file_bytes(plan) <= limit])
+        kept: list[str] = []
+        for name in choice.plan.substitutes:
+            if self.clock.file_bytes(with_substitutes(choice, [*kept, name]).plan) <= limit:
+                kept.append(name)
+        return with_substitutes(choice, kept)
 
     def _with_fewer_substitutes(self, choice: Choice) -> Choice:
         """Drop the substitutes if they do not pay together; one or the other only where much is spent on speed."""

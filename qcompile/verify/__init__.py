@@ -7,7 +7,7 @@ from qcompile.verify.fidelity import Reference, check_finite, compare
 from qcompile.verify.gates import Gate, GatedModel, gated_model
 from qcompile.verify.interface import FloatFaced
 from qcompile.verify.metric import Metric, MetricFunction, MetricResult, find_metric
-from qcompile.verify.parts import Parted, Parts, joins_values, output_parts
+from qcompile.verify.parts import Parted, Parts, output_parts, with_signal
 from qcompile.verify.readback import surprises
 from qcompile.verify.remedy import float_nodes
 from qcompile.verify.runnable import check_runnable
@@ -39,11 +39,11 @@ __all__ = [
     "find_metric",
     "float_nodes",
     "gated_model",
-    "joins_values",
     "multiply_adds",
     "output_parts",
     "saturating_nodes",
     "sensitivity",
     "step_errors",
     "surprises",
+    "with_signal",
 ]

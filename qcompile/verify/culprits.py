@@ -32,7 +32,7 @@ class Culprit:
     op_type: str
     of_weights: bool
     output: str
-    """The output that suffers most."""
+    """The output that suffers most, or the part of it."""
     share: float
     """Noise power there with this quantization alone, over that with all; more than 1 where errors cancel."""
     tried: tuple[str, ...]

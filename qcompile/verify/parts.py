@@ -7,13 +7,14 @@ errors of small and large probabilities count alike (Hellinger 1909).
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import accumulate, groupby, pairwise
 
 import numpy as np
 import onnx_ir as ir
 
-from qcompile.ir import attribute, is_op
+from qcompile.ir import attribute, constant, is_op, rank
 from qcompile.runtime import Feed, Runs
 
 _MOVES = ("Cast", "Flatten", "Gather", "Identity", "Reshape", "Slice", "Split", "Squeeze", "Transpose", "Unsqueeze")
@@ -21,6 +22,8 @@ _MOVES = ("Cast", "Flatten", "Gather", "Identity", "Reshape", "Slice", "Split", 
 
 _SCORES = (("Sigmoid",), ("Softmax",))
 """Kinds of values that are probabilities."""
+
+_FLOATS = (ir.DataType.FLOAT, ir.DataType.FLOAT16, ir.DataType.DOUBLE)
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,7 @@ class Parts:
 class Parted:
     """What can be run, with a name and an array for each part of its outputs."""
 
-    def __init__(self, runs: Runs, parts: dict[str, Parts]) -> None:
+    def __init__(self, runs: Runs, parts: Mapping[str, Parts]) -> None:
         self._runs, self._parts = runs, [parts.get(name) for name in runs.outputs]
         found = zip(runs.outputs, self._parts, strict=True)
         self.outputs = [f"{name}{label}" for name, part in found for label in (part.labels() if part else [""])]
@@ -61,35 +64,73 @@ class Parted:
 
 
 def output_parts(model: ir.Model) -> dict[str, Parts]:
-    """The parts of a model's outputs by name; none for outputs of one kind, or where it is not known how long they are.
+    """The parts of a canonical model's outputs by name; none for outputs of one kind, or where lengths are not known.
 
-    An output is in parts if a Concat that it is moved from joins what different operators compute.
+    An output is in parts if a Concat that it is moved from joins what different operators compute. Only outputs of
+    three axes and more: rows of classes are decided on as a whole.
     """
     found = {}
     for value in model.graph.outputs:
-        if (parts := _parts(value)) is not None:
+        parts = _parts(value) if value.dtype in _FLOATS and (rank(value) or 0) >= 3 else None
+        if parts is not None and parts.axis > 0:
             found[value.name or ""] = parts
     return found
 
 
-def joins_values(model: ir.Model) -> bool:
-    """Whether an output may have parts; shapes need not be known."""
-    return any(is_op(_behind_moves(value), "Concat") for value in model.graph.outputs)
+def with_signal(parts: Mapping[str, Parts], runs: Runs, feeds: Iterable[Feed]) -> dict[str, Parts]:
+    """The parts of those outputs in which every part holds something on some feed: of nothing no error is a share."""
+    heard: dict[str, set[int]] = {name: set() for name in parts}
+    for feed in feeds if parts else ():
+        for name, array in zip(runs.outputs, runs.run(feed), strict=True):
+            if name in parts:
+                heard[name] |= {number for number, piece in enumerate(parts[name].of(array)) if np.any(piece)}
+    return {name: part for name, part in parts.items() if len(heard[name]) == len(part.ends)}
 
 
-def _parts(output: ir.Value) -> Parts | None:
-    value: ir.Value | None = output
-    while (joint := _behind_moves(value)) is not None and is_op(joint, "Concat"):
-        axis = attribute(joint, "axis")
-        kinds = [(_kind(source), _length(source, axis)) for source in joint.inputs]
+def _parts(value: ir.Value | None) -> Parts | None:
+    """The parts of a value: of the Concat that makes it, or, along another axis, of what is joined or moved."""
+    node = value.producer() if value is not None else None
+    if node is None or not node.inputs:
+        return None
+    if is_op(node, "Concat"):
+        axis = attribute(node, "axis", 0) % (rank(node.outputs[0]) or 1)
+        kinds = [(_kind(source), _length(source, axis)) for source in node.inputs]
         if len({kind for kind, _ in kinds}) > 1:
-            groups = [(kind, [length for _, length in group]) for kind, group in groupby(kinds, lambda pair: pair[0])]
-            axis = _axis_of(output, sum(length for _, length in kinds))
-            if axis is None or 0 in (length for _, length in kinds):
-                return None
-            ends = tuple(accumulate(sum(lengths) for _, lengths in groups))
-            return Parts(axis, ends, tuple(kind in _SCORES for kind, _ in groups))
-        value = joint.inputs[0]
+            return None if 0 in (length for _, length in kinds) else _joined(axis, kinds)
+        inner = _parts(node.inputs[0])
+        return inner if inner is not None and inner.axis != axis else None
+    inner = _parts(node.inputs[0]) if is_op(node, *_MOVES) else None
+    axis_after = _moved(node, inner.axis) if inner is not None else None
+    return Parts(axis_after, inner.ends, inner.scores) if inner is not None and axis_after is not None else None
+
+
+def _joined(axis: int, kinds: list[tuple[tuple[str, ...], int]]) -> Parts:
+    """One part for all neighbours of one kind."""
+    groups = [(kind, sum(length for _, length in group)) for kind, group in groupby(kinds, lambda pair: pair[0])]
+    ends = tuple(accumulate(length for _, length in groups))
+    return Parts(axis, ends, tuple(kind in _SCORES for kind, _ in groups))
+
+
+def _moved(node: ir.Node, axis: int) -> int | None:
+    """Where a move puts an axis; None if it mixes, cuts or permutes what lies along it, or nobody knows."""
+    before, after = (value.shape if value is not None else None for value in (node.inputs[0], node.outputs[0]))
+    if is_op(node, "Identity", "Cast"):
+        return axis
+    if is_op(node, "Transpose"):
+        perm = attribute(node, "perm", [*range(rank(node.outputs[0]) or 0)][::-1])
+        return [*perm].index(axis)
+    if is_op(node, "Squeeze", "Unsqueeze") and before is not None and after is not None:
+        axes = constant(node.inputs[1]) if len(node.inputs) > 1 else None
+        if axes is None:
+            return None
+        longer = max(len(before), len(after))
+        gone = {int(a) % longer for a in axes.reshape(-1)}
+        kept = [a for a in range(longer) if a not in gone]
+        if is_op(node, "Unsqueeze"):
+            return kept[axis]
+        return kept.index(axis) if axis in kept else None
+    if is_op(node, "Reshape") and before is not None and after is not None:
+        return axis if before[: axis + 1] == after[: axis + 1] else None
     return None
 
 
@@ -114,9 +155,3 @@ def _length(value: ir.Value | None, axis: int) -> int:
     """How long a value is along an axis; 0: not known."""
     size = value.shape[axis] if value is not None and value.shape is not None else None
     return size if isinstance(size, int) else 0
-
-
-def _axis_of(output: ir.Value, length: int) -> int | None:
-    """The one axis of the output, other than that of batches, that is so long."""
-    axes = [axis for axis, size in enumerate(output.shape or ()) if axis and size == length]
-    return axes[0] if len(axes) == 1 else None

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,7 +20,7 @@ from qcompile.plan import Plan
 from qcompile.runtime import ONE_THREAD, Feed, Runs, Runtime, Session
 from qcompile.targets import Target
 from qcompile.verify.gates import Gate, GatedModel, gated_model
-from qcompile.verify.parts import Parted, output_parts
+from qcompile.verify.parts import Parted, Parts
 
 RUNS = 64
 """How often each feed is run at most, if nothing else is asked for."""
@@ -60,12 +60,14 @@ def sensitivity(
     feeds: Sequence[Feed],
     runtime: Runtime = ONE_THREAD,
     *,
+    parts: Mapping[str, Parts] | None = None,
     runs: int = RUNS,
     worst: int = WORST,
 ) -> Sensitivity | None:
     """Measure what each quantization of a plan does alone to the float output with the lowest SQNR.
 
-    `canonical` is the float model that the plan names, once its migrations are carried out.
+    `canonical` is the float model that the plan names, once its migrations are carried out. `parts` says which outputs
+    are judged in parts.
 
     Runs each feed at most `runs` times (never fewer than four); stops early once the `worst` gates are known. Memory
     holds one output of each feed beside one run. None where nothing is gated or no output is a float tensor.
@@ -73,7 +75,7 @@ def sensitivity(
     Raises ModelError where the runtime refuses the model or a feed.
     """
     gated = gated_model(canonical, plan, target)
-    meter = _Meter(gated, Parted(Session(gated.model, runtime), output_parts(canonical)), feeds)
+    meter = _Meter(gated, Parted(Session(gated.model, runtime), parts or {}), feeds)
     if not gated.gates or meter.output is None:
         return None
     groups, shares = _taken_apart(len(gated.gates), meter.power, max(1, runs - 3), worst), []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from dataclasses import replace
 
 import numpy as np
@@ -29,7 +29,11 @@ def noting(word: str) -> Step:
 
 
 def searched(
-    model: Model, quality: Callable[[Plan], float], *repairs: Step, budget_db: float | None = None
+    model: Model,
+    quality: Callable[[Plan], float],
+    *repairs: Step,
+    budget_db: float | None = None,
+    promise: Callable[[Choice, Set[str]], float] | None = None,
 ) -> tuple[Choice, list[Plan]]:
     """What the search chooses where plans are worth what `quality` says, and what it measured."""
     built = model(TEXT)
@@ -47,7 +51,7 @@ def searched(
     def placed(kept: Mapping[str, Reason]) -> Placement:
         return place(built, CPU, (), kept)
 
-    return AccuracySearch(drafter, placed, measured, repairs, budget_db=budget_db).run({}), tried
+    return AccuracySearch(drafter, placed, measured, repairs, budget_db=budget_db, promise=promise).run({}), tried
 
 
 def test_of_equals_the_simplest(model: Model) -> None:
@@ -78,6 +82,16 @@ def test_below_the_aim_the_node_with_the_worst_input_is_given_back(model: Model)
 def test_what_is_given_back_must_be_worth_it(model: Model) -> None:
     choice, _ = searched(model, lambda plan: 20.0 + 2 * (not plan.is_integer("conv2")))
     assert not choice.kept_float
+
+
+@pytest.mark.parametrize(("share", "kept_float"), [(0.6, ["conv2"]), (0.2, [])])
+def test_what_holds_too_little_of_the_error_is_not_tried(share: float, kept_float: list[str], model: Model) -> None:
+    def quality(plan: Plan) -> float:
+        return 20.0 + 5 * (not plan.is_integer("conv2"))
+
+    choice, tried = searched(model, quality, promise=lambda choice, names: share * ("conv2" in names))
+    assert list(choice.kept_float) == kept_float
+    assert all(plan.is_integer("conv2") for plan in tried) == (not kept_float)
 
 
 def test_above_the_aim_nothing_is_given_back(model: Model) -> None:

@@ -150,6 +150,12 @@ def test_substitutes_that_make_the_file_larger_are_dropped(
     assert search(model, clock).run(chosen(model)).choice.plan.substitutes == kept
 
 
+def test_substitutes_together_keep_the_file_small(model: Model) -> None:
+    sizes = {"fold": 500, "pad": 500}
+    clock = SaidClock(lambda convs, used: (1.0 + bool(convs)) * (1 + len(used)), bytes_of=sizes, float_bytes_=4000)
+    assert search(model, clock).run(chosen(model)).choice.plan.substitutes == ("fold",)
+
+
 def test_one_alone_is_dropped_where_much_is_spent(model: Model) -> None:
     clock = SaidClock(lambda convs, used: (2.0 if convs else 1.0) + 0.1 * ("fold" in used) - 0.1 * ("pad" in used))
     assert search(model, clock, thorough=True).run(chosen(model)).choice.plan.substitutes == ("fold",)

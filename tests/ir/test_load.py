@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from onnx import numpy_helper
 
 from qcompile.errors import ModelError, QCompileError
-from qcompile.ir import Source, load_model
+from qcompile.ir import Source, constant, load_model
 
 HEAD = '<ir_version: 10, opset_import: ["": 21]>'
 GOOD = HEAD + "g (float[2] x) => (float[2] y) <float[2] w = {1.0, 2.0}> { y = Add(x, w) }"
@@ -253,3 +253,18 @@ def check_said(content: bytes, folder: Path) -> None:
     except QCompileError as error:
         said = str(error)
     assert len(said.splitlines()) == 1
+
+
+@pytest.mark.parametrize("dtype", [onnx.TensorProto.FLOAT, onnx.TensorProto.INT4, onnx.TensorProto.BFLOAT16])
+def test_weights_are_unpacked_once(dtype: int) -> None:
+    """Behind a proto every look at a weight is a copy of it."""
+    weight = onnx.helper.make_tensor("w", dtype, [2], [1, -2])
+    node = onnx.helper.make_node("Cast", ["w"], ["y"], to=onnx.TensorProto.FLOAT)
+    output = onnx.helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, [2])
+    graph = onnx.helper.make_graph([node], "g", [], [output], [weight])
+    opsets = [onnx.helper.make_opsetid("", 21)]
+    loaded = load_model(onnx.helper.make_model(graph, opset_imports=opsets, ir_version=10)).graph.initializers["w"]
+    first, second = constant(loaded), constant(loaded)
+    assert first is not None
+    assert first is second
+    assert first.astype(np.float32).tolist() == [1.0, -2.0]

@@ -9,7 +9,7 @@ import onnx_ir as ir
 import pytest
 
 import qcompile
-from qcompile.verify import Parted, Parts, output_parts
+from qcompile.verify import Parted, Parts, output_parts, with_signal
 
 HEAD = '<ir_version: 10, opset_import: ["": 21]> g'
 BOXES, SCORES = "boxes = Mul(x, stride)", "scores = Sigmoid(z)"
@@ -53,8 +53,62 @@ def parts(text: str) -> dict[str, Parts]:
             None,
         ),
         ("(float[1,4] x) => (float[1,4] y) { y = Sigmoid(x) }", None),
+        (  # a row of classes
+            """(float[n,1] z, float one) => (float[n,2] y) <float[n,1] p, float[n,1] q> {
+                p = Sigmoid(z) q = Sub(one, p) y = Concat<axis=1>(q, p)
+            }""",
+            None,
+        ),
+        (  # whole numbers
+            f"""(float[1,4,9] x, float[1,2,9] z, float stride) => (int64[1,6,9] y)
+            <float[1,4,9] boxes, float[1,2,9] scores, float[1,6,9] j> {{
+                {BOXES} {SCORES} j = Concat<axis=1>(boxes, scores) y = Cast<to=7>(j)
+            }}""",
+            None,
+        ),
+        (  # along batches
+            """(float[2,4,4] x, float[2,4,4] z) => (float[4,4,4] y) <float[2,4,4] a, float[2,4,4] b> {
+                a = Tanh(x) b = Sigmoid(z) y = Concat<axis=0>(a, b)
+            }""",
+            None,
+        ),
+        (  # the axis in another place, and gone
+            """(float[1,9,4] x, float[1,9,2] z, int64[3] shape) => (float[1,6,9] y)
+            <float[1,9,4] a, float[1,9,2] b, float[1,9,6] j> {
+                a = Tanh(x) b = Sigmoid(z) j = Concat<axis=-1>(a, b) y = Reshape(j, shape)
+            }""",
+            None,
+        ),
+        (  # in another order
+            """(float[1,4,9] x, float[1,2,9] z, int64[6] order) => (float[1,6,9] y)
+            <float[1,4,9] a, float[1,2,9] b, float[1,6,9] j> {
+                a = Tanh(x) b = Sigmoid(z) j = Concat<axis=1>(a, b) y = Gather<axis=1>(j, order)
+            }""",
+            None,
+        ),
+        (  # moved about
+            """(float[1,4,9] x, float[1,2,9] z) => (float[1,1,9,6] y) <float[1,4,9] a, float[1,2,9] b, float[1,6,9] j,
+            float[1,9,6] t, int64[1] axes = {1}> {
+                a = Tanh(x) b = Sigmoid(z) j = Concat<axis=1>(a, b)
+                t = Transpose<perm=[0,2,1]>(j) y = Unsqueeze(t, axes)
+            }""",
+            Parts(3, (4, 6), (False, True)),
+        ),
     ],
-    ids=["side by side", "levels", "neighbours", "one kind", "unknown", "no Concat"],
+    ids=[
+        "side by side",
+        "levels",
+        "neighbours",
+        "one kind",
+        "unknown",
+        "no Concat",
+        "classes",
+        "integers",
+        "batches",
+        "mixed",
+        "permuted",
+        "moved",
+    ],
 )
 def test_parts_are_what_different_operators_compute(text: str, found: Parts | None) -> None:
     assert parts(text) == ({} if found is None else {"y": found})
@@ -69,11 +123,27 @@ class _Fixed:
         return [np.array([[[9.0, 4.0], [0.25, 0.0]]], np.float32), np.ones(2, np.float32)]
 
 
+class _Silent:
+    """Holds nothing in its second column."""
+
+    outputs = ("y",)
+
+    def run(self, feed: Any) -> list[np.ndarray]:
+        return [np.array([[[1.0, 0.0], [2.0, 0.0]]], np.float32)]
+
+
 def test_every_part_has_a_name_and_scores_are_roots() -> None:
     parted = Parted(_Fixed(), {"y": Parts(1, (1, 2), (False, True))})  # type: ignore[arg-type]
     assert parted.outputs == ["y[:, 0:1]", "y[:, 1:2] (square roots)", "z"]
     boxes, scores, other = parted.run({})
     assert (boxes.tolist(), scores.tolist(), other.tolist()) == ([[[9.0, 4.0]]], [[[0.5, 0.0]]], [1.0, 1.0])
+
+
+def test_an_output_with_a_silent_part_is_judged_as_a_whole() -> None:
+    parts = {"y": Parts(1, (1, 2), (False, True))}
+    heard = with_signal(parts, _Fixed(), [{}])  # type: ignore[arg-type]
+    silent = with_signal({"y": Parts(2, (1, 2), (False, False))}, _Silent(), [{}, {}])  # type: ignore[arg-type]
+    assert (heard, silent) == (parts, {})
 
 
 DETECTOR = f"""{HEAD} (float[1,64,24,24] image) => (float[1,6,576] y)
