@@ -24,6 +24,8 @@ CANDIDATES = 6
 MARGIN = 1.02
 """How much faster than a simpler plan another one must be: less, and equal sessions differ by as much."""
 
+ROUNDS = 7
+"""Turns that tell two plans apart by that much; three tell 3 %, which is enough to choose among many."""
 
 GROWTH, SMALL = 0.1, 0.4
 """By how much substitutes may make the file larger, and up to which share of the float32 form in any case: 8 bits for
@@ -86,7 +88,7 @@ class SpeedSearch:
         """The best form of a choice if it is faster than the float model and than the choice wholly in float."""
         every = choice.placement.unit_names
         floats = self._without(choice, every)
-        speed, in_float = self.clock.speeds([best, floats], rounds=7)
+        speed, in_float = self.clock.speeds([best, floats], ROUNDS)
         if speed >= max(1.0, in_float * max(MARGIN, 1 + self._price_of_exactness(choice, floats))):
             return Timed(best, speed)
         why = f"the model runs {speed:.2f} times as fast as before with integers, {in_float:.2f} times without"
@@ -132,7 +134,7 @@ class SpeedSearch:
             more = self.with_forms(best, [name])
             if more.plan is best.plan or more.plan.substitutes != self.clock.used(more.plan):
                 continue  # it finds nothing to do
-            speed, found = self.clock.speeds([best, more], rounds=3)
+            speed, found = self.clock.speeds([best, more], ROUNDS)
             if found >= speed * MARGIN and self.is_accurate_enough(more, choice):
                 best = more
         return best
@@ -157,7 +159,7 @@ class SpeedSearch:
         fewer = [with_substitutes(choice, [n for n in names if n not in out]) for out in (set(names), *left_out) if out]
         if not fewer:
             return whole
-        speed, *speeds = self.clock.speeds([whole, *fewer], rounds=3)
+        speed, *speeds = self.clock.speeds([whole, *fewer], ROUNDS)
         found, best = max(zip(speeds, fewer, strict=True), key=lambda pair: pair[0])
         return best if found >= speed * MARGIN else whole
 
