@@ -60,3 +60,12 @@ def test_between_integers(model: Model, decided: Decided, op: str, group: str) -
 )
 def test_what_stays_float_between_integers(model: Model, decided: Decided, op: str) -> None:
     assert decided(place(model(BETWEEN.replace("OP", op), **OPERANDS), CPU))["op"] == "unsupported-form"
+
+
+def test_a_pooling_of_floats_stays_float(model: Model, decided: Decided) -> None:
+    """Behind it there is less to quantize, and 8-bit pooling with channels first is slow."""
+    text = """g (float[1, 4, 8, 8] x) => (float[1, 4, 8, 8] y) {
+        [pool] a = MaxPool <kernel_shape = [1, 1]> (x)
+        [conv] y = Conv(a, kernel)
+    }"""
+    assert decided(place(model(text), CPU)) == {"pool": "not-between-integers", "conv": "integer"}

@@ -134,15 +134,6 @@ def test_a_move_of_an_input_runs_on_integers(model: Model, decided: Decided) -> 
     assert placement.groups["a"] == "x"
 
 
-def test_a_pooling_of_floats_stays_float(model: Model, decided: Decided) -> None:
-    """Behind it there is less to quantize, and 8-bit pooling with channels first is slow."""
-    text = f"""g ({IMAGE} x) => ({IMAGE} y) {{
-        [pool] a = MaxPool <kernel_shape = [1, 1]> (x)
-        [conv] y = Conv(a, kernel)
-    }}"""
-    assert decided(place(model(text), CPU)) == {"pool": "not-between-integers", "conv": "integer"}
-
-
 def test_a_move_of_floats_with_a_float_reader_stays_float(model: Model, decided: Decided) -> None:
     text = f"""g (float[1, 8, 8, 4] x) => ({IMAGE} y, {IMAGE} z) {{
         [turn] a = Transpose <perm = [0, 3, 1, 2]> (x)
