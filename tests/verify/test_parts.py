@@ -117,7 +117,9 @@ def test_parts_are_what_different_operators_compute(text: str, found: Parts | No
 class _Fixed:
     """Gives the same outputs each time."""
 
-    outputs = ("y", "z")
+    @property
+    def outputs(self) -> list[str]:
+        return ["y", "z"]
 
     def run(self, feed: Any) -> list[np.ndarray]:
         return [np.array([[[9.0, 4.0], [0.25, 0.0]]], np.float32), np.ones(2, np.float32)]
@@ -126,14 +128,16 @@ class _Fixed:
 class _Silent:
     """Holds nothing in its second column."""
 
-    outputs = ("y",)
+    @property
+    def outputs(self) -> list[str]:
+        return ["y"]
 
     def run(self, feed: Any) -> list[np.ndarray]:
         return [np.array([[[1.0, 0.0], [2.0, 0.0]]], np.float32)]
 
 
 def test_every_part_has_a_name_and_scores_are_roots() -> None:
-    parted = Parted(_Fixed(), {"y": Parts(1, (1, 2), (False, True))})  # type: ignore[arg-type]
+    parted = Parted(_Fixed(), {"y": Parts(1, (1, 2), (False, True))})
     assert parted.outputs == ["y[:, 0:1]", "y[:, 1:2] (square roots)", "z"]
     boxes, scores, other = parted.run({})
     assert (boxes.tolist(), scores.tolist(), other.tolist()) == ([[[9.0, 4.0]]], [[[0.5, 0.0]]], [1.0, 1.0])
@@ -141,8 +145,8 @@ def test_every_part_has_a_name_and_scores_are_roots() -> None:
 
 def test_an_output_with_a_silent_part_is_judged_as_a_whole() -> None:
     parts = {"y": Parts(1, (1, 2), (False, True))}
-    heard = with_signal(parts, _Fixed(), [{}])  # type: ignore[arg-type]
-    silent = with_signal({"y": Parts(2, (1, 2), (False, False))}, _Silent(), [{}, {}])  # type: ignore[arg-type]
+    heard = with_signal(parts, _Fixed(), [{}])
+    silent = with_signal({"y": Parts(2, (1, 2), (False, False))}, _Silent(), [{}, {}])
     assert (heard, silent) == (parts, {})
 
 
