@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,8 +10,6 @@ import numpy as np
 import onnx_ir as ir
 
 from qcompile.ir import Names, constant
-
-_NONE: Mapping[str, Any] = {}
 
 
 @dataclass(frozen=True)

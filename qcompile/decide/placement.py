@@ -23,7 +23,7 @@ from qcompile.plan import Code, Decision, Form, Reason
 from qcompile.quant import INT32_MAX
 from qcompile.targets import OpEntry, Role, Target
 
-OF_THEIR_KIND = ("Relu", "Clip", "MaxPool")
+FLOAT_AMONG_FLOATS = ("Relu", "Clip", "MaxPool")
 """Moves that stay float where they read floats: before a clamp, codes would go to values that it cuts off; before a
 pooling there is more to quantize, in a layout in which 8-bit pooling takes 20 times as long."""
 
@@ -230,7 +230,10 @@ def _keep_between_integers(
             available = all(producer(v) in units or v in constants for v in unit.activations)
             available = available and len(constants) < len(unit.activations)
             movable = (
-                unit.entry.role is Role.MOVE and unit.node.op_type not in OF_THEIR_KIND and all_read and not constants
+                unit.entry.role is Role.MOVE
+                and unit.node.op_type not in FLOAT_AMONG_FLOATS
+                and all_read
+                and not constants
             )
             if not read or not (available or movable):
                 del units[unit.node]

@@ -142,13 +142,18 @@ def _behind_moves(value: ir.Value | None) -> ir.Node | None:
 
 
 def _kind(value: ir.Value | None) -> tuple[str, ...]:
-    """The operators that compute a value: one, or those behind a Concat."""
-    node = _behind_moves(value)
-    if node is None:
-        return ("",)
-    if not is_op(node, "Concat"):
-        return (node.op_type,)
-    return tuple(dict.fromkeys(kind for source in node.inputs for kind in _kind(source)))
+    """The operators that compute a value: one, or those behind a Concat, of which each is looked at once."""
+    kinds: dict[str, None] = {}
+    met: set[ir.Node] = set()
+    left = [value]
+    while left:
+        node = _behind_moves(left.pop())
+        if is_op(node, "Concat") and node is not None:
+            left += node.inputs[::-1] if node not in met else ()
+            met.add(node)
+        else:
+            kinds[node.op_type if node is not None else ""] = None
+    return tuple(kinds)
 
 
 def _length(value: ir.Value | None, axis: int) -> int:

@@ -114,6 +114,17 @@ def test_parts_are_what_different_operators_compute(text: str, found: Parts | No
     assert parts(text) == ({} if found is None else {"y": found})
 
 
+def test_what_is_joined_again_and_again_is_looked_at_once() -> None:
+    doubled = " ".join(f"j{n + 1} = Concat<axis=2>(j{n}, j{n})" for n in range(64))
+    text = f"""(float[1,4,n] x, float[1,2,n] z) => (float[1,6,m] y) <float[1,4,n] a, float[1,2,n] b> {{
+        a = Tanh(x) b = Sigmoid(z) j0 = Concat<axis=1>(a, b) {doubled} y = Identity(j64)
+    }}"""
+    model = ir.from_onnx_text(f"{HEAD} {text}")
+    for node in model.graph:
+        node.outputs[0].shape = node.outputs[0].shape or ir.Shape([1, 6, None])
+    assert output_parts(model) == {"y": Parts(1, (4, 6), (False, True))}
+
+
 class _Fixed:
     """Gives the same outputs each time."""
 
