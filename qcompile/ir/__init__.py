@@ -22,9 +22,18 @@ from qcompile.ir.graphs import (
 from qcompile.ir.light import without_weights
 from qcompile.ir.load import Source, load_model
 from qcompile.ir.names import Names
-from qcompile.ir.opset import CONTRIB, MINIMUM_OPSET, declare, lowest_runtime, opset
+from qcompile.ir.opset import CONTRIB, MINIMUM_OPSET, declare, declared, lowest_runtime, opset
 from qcompile.ir.quantized import quantized_form
-from qcompile.ir.save import data_folder, has_external_data, save_model, saved_size, to_proto, weight_bytes, write_bytes
+from qcompile.ir.save import (
+    data_folder,
+    graph_protos,
+    has_external_data,
+    save_model,
+    saved_size,
+    to_proto,
+    weight_bytes,
+    write_bytes,
+)
 from qcompile.ir.tensors import unpack_weights
 
 __all__ = [
@@ -39,7 +48,9 @@ __all__ = [
     "constant",
     "data_folder",
     "declare",
+    "declared",
     "detach",
+    "graph_protos",
     "graphs",
     "has_external_data",
     "is_op",

@@ -21,13 +21,18 @@ def opset(model: ir.Model) -> int | None:
 
 def declare(model: ir.Model) -> None:
     """Make the model's imports and IR version agree with the nodes that it holds."""
-    used = {node.domain for node in nodes(model)}
-    imports = model.graph.opset_imports
+    imports, model.ir_version = declared(model)
+    model.graph.opset_imports.update(imports)
+
+
+def declared(model: ir.Model) -> tuple[dict[str, int], int]:
+    """The imports and the IR version that agree with the nodes that the model holds."""
+    used, imports = {node.domain for node in nodes(model)}, dict(model.graph.opset_imports)
     if CONTRIB in used:
         imports.setdefault(CONTRIB, 1)
     identifiers = [onnx.helper.make_opsetid(domain, version) for domain, version in imports.items()]
     lowest = onnx.helper.find_min_ir_version_for(identifiers, ignore_unknown=True)
-    model.ir_version = max(model.ir_version, lowest)
+    return imports, max(model.ir_version, lowest)
 
 
 _RUNTIME_FOR_OPSET = {21: "1.18", 22: "1.21", 23: "1.23"}

@@ -28,7 +28,7 @@ def to_proto(model: ir.Model) -> onnx.ModelProto:
         for node in graph:
             node.metadata_props.pop("pkg.onnxscript.rewriter.rule_name", None)
     proto = ir.to_proto(model)
-    for graph_proto in _graph_protos(proto.graph):
+    for graph_proto in graph_protos(proto.graph):
         del graph_proto.value_info[:]
         for tensor in graph_proto.initializer:  # onnx_ir doubles the entries at every round trip
             if not tensor.metadata_props:
@@ -39,12 +39,13 @@ def to_proto(model: ir.Model) -> onnx.ModelProto:
     return proto
 
 
-def _graph_protos(graph: onnx.GraphProto) -> Iterator[onnx.GraphProto]:
+def graph_protos(graph: onnx.GraphProto) -> Iterator[onnx.GraphProto]:
+    """The graph, then every body in it, outer before inner."""
     yield graph
     for node in graph.node:
         for attribute in node.attribute:
             for body in [attribute.g] if attribute.HasField("g") else attribute.graphs:
-                yield from _graph_protos(body)
+                yield from graph_protos(body)
 
 
 def save_model(model: ir.Model, path: str | Path, *, external: bool = False) -> None:
@@ -104,11 +105,11 @@ def _save_with_data(model: ir.Model, path: Path) -> None:
         ir.save(model, inside, external_data=data.name)
         final = f"{path.name}.{_digest(data)}.data"
         proto = onnx.load_model(inside, load_external_data=False)
-        for tensor in (t for graph in _graph_protos(proto.graph) for t in graph.initializer):
+        for tensor in (t for graph in graph_protos(proto.graph) for t in graph.initializer):
             for entry in tensor.external_data:
                 if entry.key == "location":
                     entry.value = final
-        for graph_proto in _graph_protos(proto.graph):
+        for graph_proto in graph_protos(proto.graph):
             del graph_proto.value_info[:]
         with _placed(data, path.parent / final):
             _replace(path, proto.SerializeToString(deterministic=True))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -20,6 +21,7 @@ class ChannelRange:
     """float64, shape (C,), as `high` and `squares`; None where nothing was seen."""
     high: Channels | None = None
     squares: Channels | None = None
+    """Those of one sample are summed in float32."""
     count: int = 0
     """Elements of each channel."""
 
@@ -30,7 +32,8 @@ class ChannelRange:
         axis = self.axis % array.ndim
         others = tuple(i for i in range(array.ndim) if i != axis)
         low, high = array.min(axis=others).astype(np.float64), array.max(axis=others).astype(np.float64)
-        squares = np.square(array, dtype=np.float64).sum(axis=others)
+        blocks = array.reshape(math.prod(array.shape[:axis]), array.shape[axis], -1)
+        squares = np.einsum("bci,bci->c", blocks, blocks).astype(np.float64)
         count = self.count + array.size // array.shape[axis]
         if self.low is None or self.high is None or self.squares is None:
             return ChannelRange(self.axis, low, high, squares, count)

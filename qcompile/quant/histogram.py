@@ -99,9 +99,7 @@ class Histogram:
         # past 12 halvings only the bins -1 and 0 on either side of zero are left
         shift = min(exponent - self.exponent, HALF_BINS.bit_length())
         coarse = (np.arange(-HALF_BINS, HALF_BINS) >> shift) + HALF_BINS
-        counts = np.zeros_like(self.counts)
-        np.add.at(counts, coarse, self.counts)
-        return counts
+        return np.bincount(coarse, self.counts, 2 * HALF_BINS).astype(np.int64)  # exact up to 2**53 values
 
 
 def finite_values(array: npt.ArrayLike) -> tuple[npt.NDArray[Any], float, float]:

@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import onnx
 import onnx_ir as ir
+from onnx_ir import serde
 
-from qcompile.ir import data_folder, graphs, to_proto
+from qcompile.ir import data_folder, declared, graph_protos, graphs, has_external_data
 
 Runnable = ir.Model | onnx.ModelProto | bytes | Path
 
@@ -41,30 +42,52 @@ def loadable(model: Runnable) -> Loadable:
         return Loadable(model)
     if isinstance(model, onnx.ModelProto):
         return Loadable(model.SerializeToString())
-    light, weights = model.clone(), {}
     folder = data_folder(model)
-    for graph in graphs(light):
+    if folder is None and has_external_data(model):
+        model = _read_in(model)
+    proto, weights = _written(model), {}
+    for name, value in model.graph.initializers.items():
+        tensor = value.const_value
+        if tensor is None:
+            continue
+        array = None if isinstance(tensor, ir.ExternalTensor) else _array(tensor)
+        if array is not None:
+            weights[name] = array
+            tensor = _named(name, array, tensor.dtype)
+        entry = proto.graph.initializer.add()
+        serde.serialize_tensor_into(entry, tensor)
+        entry.name = name
+    return Loadable(proto.SerializeToString(), weights, folder)
+
+
+def _written(model: ir.Model) -> onnx.ModelProto:
+    """The model but for the initializers of its main graph, and for types inside: the runtime infers them anyway."""
+    imports, version = declared(model)
+    opsets = [onnx.helper.make_opsetid(domain, number) for domain, number in imports.items()]
+    proto = onnx.ModelProto(ir_version=version, opset_import=opsets)
+    for function in model.functions.values():
+        serde.serialize_function_into(proto.functions.add(), function)
+    graph = proto.graph
+    graph.name = model.graph.name or "graph"
+    for value in model.graph.inputs:
+        serde.serialize_value_into(graph.input.add(), value)
+    for value in model.graph.outputs:
+        serde.serialize_value_into(graph.output.add(), value)
+    for node in model.graph:
+        serde.serialize_node_into(graph.node.add(), node)
+    for inside in graph_protos(graph):
+        del inside.value_info[:]
+    return proto
+
+
+def _read_in(model: ir.Model) -> ir.Model:
+    """A copy whose weights are where the runtime needs no folder for them."""
+    copy = model.clone()
+    for graph in graphs(copy):
         for name, value in graph.initializers.items():
-            tensor = value.const_value
-            if tensor is None or (isinstance(tensor, ir.ExternalTensor) and folder is not None):
-                continue
-            array = _array(tensor) if graph is light.graph else None
-            if array is not None:
-                weights[name] = array
-                value.const_value = _named(name, array, tensor.dtype)
-            elif isinstance(tensor, ir.ExternalTensor):
-                value.const_value = ir.Tensor(tensor.numpy(), dtype=tensor.dtype, name=name)
-        _forget_types(graph)
-    return Loadable(to_proto(light).SerializeToString(), weights, folder)
-
-
-def _forget_types(graph: ir.Graph) -> None:
-    """Leave the types inside the graph to the runtime, which infers them anyway: writing them takes time."""
-    inside = [v for v in graph.initializers.values() if not v.is_graph_input()]
-    inside += [v for node in graph for v in node.outputs]
-    for value in inside:
-        if not value.is_graph_output():
-            value.type = value.shape = None
+            if isinstance(value.const_value, ir.ExternalTensor):
+                value.const_value = ir.Tensor(value.const_value.numpy(), dtype=value.const_value.dtype, name=name)
+    return copy
 
 
 def _array(tensor: ir.TensorProtocol) -> np.ndarray | None:
