@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -12,6 +11,7 @@ from typing import Any
 import onnx_ir as ir
 
 from qcompile import __version__
+from qcompile.api.garbage import Garbage, without_collector
 from qcompile.api.planning import Planned, Planner
 from qcompile.api.reporting import copied, left_float, node_reports, why_none
 from qcompile.api.request import Request, as_patterns, check_numbers, check_one_source
@@ -162,9 +162,10 @@ def compile(
             result.metric = measure.compare(Session(runnable, runtime), faced)
         return result
 
-    result = compiled(min_sqnr)
-    if max_loss is not None and plan is None:
-        result = _within_loss(max_loss, result, lambda aim_db: compiled(max(aim_db, min_sqnr or aim_db)))
+    with without_collector():
+        result = compiled(min_sqnr)
+        if max_loss is not None and plan is None:
+            result = _within_loss(max_loss, result, lambda aim_db: compiled(max(aim_db, min_sqnr or aim_db)))
     if warn and calib is None and plan is None and result.status == "compiled":
         warning = "no calibration data: ranges come from synthetic samples; give real ones with --calib DATA"
         result.warnings = (warning, *result.warnings)
@@ -198,6 +199,7 @@ class _Compilation:
         run = partial(run_as_written, runtime=request.runtime)
         self.context = Context(target=request.target, feed=self.feed, run=run)
         self.trace = Trace()
+        self.garbage = Garbage()
 
     def run(self) -> CompileResult:
         hooks = [*self.request.hooks]
@@ -240,19 +242,16 @@ class _Compilation:
 
     def _built(self, plan: Plan) -> tuple[ir.Model, Trace]:
         """The model that a plan makes."""
-        self._collect()
+        self.garbage.free()
         stages = self.request.pipeline.stage("repair", "quantize", "lower")
-        return stages.run(self.model.clone(), replace(self.context, plan=plan))
+        built, trace = stages.run(self.model.clone(), replace(self.context, plan=plan))
+        self.garbage.add(built)
+        return built, trace
 
     def _sqnr_db(self, plan: Plan) -> float:
         """SQNR of the lowest output under a plan, on held-back samples."""
         candidate, _ = self._built(replace(plan, substitutes=()))  # they are exact
         return min(output.sqnr_db for output in self._fidelity(candidate))
-
-    def _collect(self) -> None:
-        """Free the weights of earlier candidates: a graph is a cycle of references, and would keep them for a while."""
-        if weight_bytes(self.source.model) >= LARGE:
-            gc.collect()
 
     def _fidelity(self, candidate: ir.Model) -> tuple[OutputFidelity, ...]:
         return self.reference.compare(Parted(self._load(candidate), self.parts), self.progress)
@@ -268,7 +267,7 @@ class _Compilation:
         plan, speed = planned.plan, planned.speed
         runtime, target = self.request.runtime, self.request.target
         self.progress("verify", 0, None)
-        self._collect()
+        self.garbage.free()
         if plan.format == "qoperator":
             check_steps(reference, self.model.clone(), self.context.feed or self.feed, runtime)
         fidelity = self._fidelity(self.model)

@@ -19,18 +19,21 @@ def graphs(model: ir.Model) -> Iterator[ir.Graph]:
 def _with_bodies(graph: ir.Graph) -> Iterator[ir.Graph]:
     yield graph
     for node in graph:
-        for body in bodies(node):
-            yield from _with_bodies(body)
+        for attribute in node.attributes.data.values():  # the plain dict: this runs for every node of every walk
+            if attribute.type is _GRAPH:
+                yield from _with_bodies(attribute.as_graph())
+            elif attribute.type is _GRAPHS:
+                for body in attribute.as_graphs():
+                    yield from _with_bodies(body)
 
 
 def bodies(node: ir.Node) -> list[ir.Graph]:
     """The graphs that a node (If, Loop, Scan, ...) carries as attributes."""
     found: list[ir.Graph] = []
-    for attribute in node.attributes.data.values():  # the plain dict: this runs for every node of every walk
-        kind = attribute.type
-        if kind is _GRAPH:
+    for attribute in node.attributes.data.values():
+        if attribute.type is _GRAPH:
             found.append(attribute.as_graph())
-        elif kind is _GRAPHS:
+        elif attribute.type is _GRAPHS:
             found.extend(attribute.as_graphs())
     return found
 

@@ -17,7 +17,7 @@ from qcompile.runtime.session import Feed, Session
 
 Shape = tuple[int, ...]
 
-_MOST_RUNS = 100
+_MOST_RUNS = 60
 """Runs of a profile: more say nothing new, and what they write has to be read."""
 
 

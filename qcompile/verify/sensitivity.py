@@ -28,6 +28,9 @@ RUNS = 64
 WORST = 8
 """How many gates are looked for, if nothing else is asked for."""
 
+ENOUGH = 2**14
+"""Numbers of an output from which on one feed tells as much as several: the noise of a gate is their mean square."""
+
 
 @dataclass(frozen=True)
 class Share:
@@ -120,24 +123,31 @@ def _taken_apart(count: int, power: Callable[[int, int], float], runs: int, wors
 
 
 class _Meter:
-    """Noise power at one output of a gated model, or one part of it, over some feeds."""
+    """Noise power at one output of a gated model, or one part of it, over as many feeds as tell it well."""
 
     def __init__(self, gated: GatedModel, session: Runs, feeds: Sequence[Feed]) -> None:
         self._session = session
         self._switches, self._count, self._feeds = gated.switches, len(gated.gates), feeds
-        self.output, self.sqnr_db, self.total = self._lowest()
+        self.output, self.sqnr_db = self._lowest()
         if self.output is not None:
-            index = self._session.outputs.index(self.output)
-            self._reference = [self._run(feed, 0, 0)[index] for feed in feeds]
+            self._kept = self._sufficient(self._session.outputs.index(self.output))
+            self.total = self.power(0, self._count)
 
     def power(self, start: int, stop: int) -> float:
         """Sum of squared errors with these gates open."""
         index = self._session.outputs.index(self.output or "")
-        pairs = zip(self._feeds, self._reference, strict=True)
-        return sum(_powers(wanted, self._run(feed, start, stop)[index])[1] for feed, wanted in pairs)
+        return sum(_powers(wanted, self._run(feed, start, stop)[index])[1] for feed, wanted in self._kept)
 
-    def _lowest(self) -> tuple[str | None, float, float]:
-        """The float output with the lowest SQNR if all gates are open, that SQNR, and the power of the noise."""
+    def _sufficient(self, index: int) -> list[tuple[Feed, np.ndarray]]:
+        """As many feeds as are needed, with what they give in float."""
+        kept: list[tuple[Feed, np.ndarray]] = []
+        for feed in self._feeds:
+            if sum(array.size for _, array in kept) < ENOUGH:
+                kept.append((feed, self._run(feed, 0, 0)[index]))
+        return kept
+
+    def _lowest(self) -> tuple[str | None, float]:
+        """The float output with the lowest SQNR if all gates are open, and that SQNR."""
         sums: dict[str, tuple[float, float]] = {}
         for feed in self._feeds:
             results = zip(self._session.outputs, self._run(feed, 0, 0), self._run(feed, 0, self._count), strict=True)
@@ -147,10 +157,10 @@ class _Meter:
                     before = sums.get(name, (0.0, 0.0))
                     sums[name] = (before[0] + signal, before[1] + noise)
         if not sums:
-            return None, math.inf, 0.0
+            return None, math.inf
         ratios = {name: _decibels(*powers) for name, powers in sums.items()}
         lowest = min(ratios, key=lambda name: ratios[name])
-        return lowest, ratios[lowest], sums[lowest][1]
+        return lowest, ratios[lowest]
 
     def _run(self, feed: Feed, start: int, stop: int) -> list[np.ndarray]:
         switches = np.zeros(self._count, np.bool_)
