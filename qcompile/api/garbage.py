@@ -14,7 +14,7 @@ import onnx_ir as ir
 
 from qcompile.ir import weight_bytes
 
-MOST = 2**28
+MOST = 2**26
 """Bytes of weights that dead graphs may hold."""
 
 

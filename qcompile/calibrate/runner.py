@@ -14,9 +14,10 @@ from qcompile.pipeline import EXTREMES, OBSERVED, Feed
 from qcompile.quant import ChannelMean, ChannelRange, Observer
 from qcompile.runtime import ONE_THREAD, Runtime, Session
 
-SAMPLE = 1 << 15
-"""Elements of one tensor of one feed that enter a histogram; a tensor with more is read at even distances. The
-extremes always enter, so that ranges by minimum and maximum are exact."""
+SAMPLE, FEWEST, TOGETHER = 1 << 15, 1 << 13, 1 << 20
+"""Elements of one tensor of one feed that enter a histogram: fewer where there are many feeds, since no more are needed
+together, but never very few. A tensor with more is read at even distances. The extremes always enter, so that ranges by
+minimum and maximum are exact."""
 
 Progress = Callable[[str, int, int | None], None]
 """Called with the phase, what is done of it, and the total where it is known."""
@@ -65,13 +66,14 @@ def observe(
         name for name, value in zip(shown, model.graph.outputs, strict=True) if EXTREMES in value.metadata_props
     }
     met: set[str] = set()
+    most = min(SAMPLE, max(FEWEST, TOGETHER // max(1, len(feeds))))
     where = feeds.where if isinstance(feeds, FeedSubset) else "sample {}".format
     for number, feed in enumerate(feeds):
         values = dict(feed) | dict(zip(shown, session.run(feed), strict=True))
         there = {name for name, value in values.items() if isinstance(value, np.ndarray) and value.size}
         met |= there
         for name in (n for n in observers if n in there):  # in order: the first bad one is named
-            observers[name] = _observed(observers[name], name, where(number), values, feed)
+            observers[name] = _observed(observers[name], name, where(number), values, feed, most)
         for name in means.keys() & there - extremes:
             means[name] = means[name].observe(values[name])
         for name in ranges.keys() & there - extremes:
@@ -83,10 +85,15 @@ def observe(
 
 
 def _observed(
-    observer: Observer, name: str, where: str, values: Mapping[str, np.ndarray], feed: Mapping[str, object]
+    observer: Observer,
+    name: str,
+    where: str,
+    values: Mapping[str, np.ndarray],
+    feed: Mapping[str, object],
+    most: int,
 ) -> Observer:
     try:
-        return observer.observe(thinned(values[name]))
+        return observer.observe(thinned(values[name], most))
     except ValueError as error:
         given, what = (name, str(error)) if name in feed else (_input_with_nan(feed), "values are NaN")
         if given is not None:
@@ -103,10 +110,10 @@ def _input_with_nan(feed: Mapping[str, object]) -> str | None:
     return next((name for name, array in arrays.items() if array.dtype.kind == "f" and np.isnan(array).any()), None)
 
 
-def thinned(array: np.ndarray) -> np.ndarray:
-    """At most `SAMPLE` elements at even distances, and the extremes of the whole array; float32, one axis."""
+def thinned(array: np.ndarray, most: int) -> np.ndarray:
+    """At most so many elements at even distances, and the extremes of the whole array; float32, one axis."""
     flat = np.asarray(array, np.float32).reshape(-1)
-    if flat.size <= SAMPLE:
+    if flat.size <= most:
         return flat
-    step = -(-flat.size // SAMPLE) | 1  # odd, so that it does not keep hitting the same column of an even width
+    step = -(-flat.size // most) | 1  # odd, so that it does not keep hitting the same column of an even width
     return np.concatenate([flat[::step], [flat.min(), flat.max()]])

@@ -38,6 +38,9 @@ class Clock(Protocol):
     def speeds(self, choices: Sequence[Choice], rounds: int) -> list[float]:
         """Latency of the float model over that of each choice."""
 
+    def gain(self, choice: Choice, other: Choice, rounds: int) -> float:
+        """Latency of another choice over that of one."""
+
     def prices(self, choice: Choice) -> Prices:
         """What its units cost in both forms."""
 
@@ -117,8 +120,7 @@ class SpeedSearch:
 
     def _is_faster(self, one: Choice, other: Choice) -> bool:
         """Whether a choice is faster than a simpler one."""
-        found, simpler = self.clock.speeds([one, other], ROUNDS)
-        return found >= simpler * MARGIN
+        return self.clock.gain(one, other, ROUNDS) >= MARGIN
 
     def is_accurate_enough(self, one: Choice, other: Choice) -> bool:
         """Whether a form of a choice meets the aim, or is as near to the float model as the choice was measured."""
@@ -161,14 +163,13 @@ class SpeedSearch:
     def _with_fewer_substitutes(self, choice: Choice) -> Choice:
         """Drop the substitutes if they do not pay together; one or the other only where much is spent on speed."""
         names = self.clock.used(choice.plan)
-        whole = with_substitutes(choice, names)
+        best = whole = with_substitutes(choice, names)
         left_out = [{name} for name in names] if self.thorough else []
-        fewer = [with_substitutes(choice, [n for n in names if n not in out]) for out in (set(names), *left_out) if out]
-        if not fewer:
-            return whole
-        speed, *speeds = self.clock.speeds([whole, *fewer], ROUNDS)
-        found, best = max(zip(speeds, fewer, strict=True), key=lambda pair: pair[0])
-        return best if found >= speed * MARGIN else whole
+        for out in (set(names), *left_out):
+            fewer = with_substitutes(whole, [name for name in names if name not in out])
+            if fewer.plan != whole.plan and self._is_faster(fewer, best):
+                best = fewer
+        return best
 
 
 def used_forms(plan: Plan) -> list[str]:

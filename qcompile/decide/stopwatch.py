@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import onnx_ir as ir
 
@@ -29,14 +29,17 @@ class Stopwatch:
     """The model that a plan makes of the canonical one, and what its passes did."""
     load: Callable[[ir.Model], Runs]
     """A session of such a model that takes and gives what the float model does."""
-    built: dict[int, tuple[Plan, ir.Model, Trace]] = field(default_factory=dict)
-    """What was built already, by the identity of the plan."""
+    built: list[tuple[Plan, ir.Model, Trace]] = field(default_factory=list)
+    """What was built already."""
     priced: dict[int, Prices] = field(default_factory=dict)
 
     def speeds(self, choices: Sequence[Choice], rounds: int) -> list[float]:
         """Latency of the float model over that of each choice, measured in turns."""
-        sessions = [self.load(self._built(choice.plan)[0]) for choice in choices]
-        return speed_ratios(self.original, sessions, self.feed, threads=self.runtime.threads, rounds=rounds)
+        return self._ratios(self.original, choices, rounds)
+
+    def gain(self, choice: Choice, other: Choice, rounds: int) -> float:
+        """Latency of another choice over that of one, measured in turns."""
+        return self._ratios(self._session(other), [choice], rounds)[0]
 
     def prices(self, choice: Choice) -> Prices:
         """What its units cost in both forms, by profiles of the whole net in both, made once."""
@@ -52,9 +55,7 @@ class Stopwatch:
 
     def used(self, plan: Plan) -> tuple[str, ...]:
         """The substitutes of a plan that find something to do."""
-        _, trace = self._built(plan)
-        changed = {step.name for step in trace.steps if step.result.changes}
-        return tuple(name for name in plan.substitutes if name in changed)
+        return _used(plan, self._built(plan)[1])
 
     def float_bytes(self) -> int:
         """Bytes of the canonical float model's file, with its weights beside it."""
@@ -64,7 +65,22 @@ class Stopwatch:
         """Bytes of the file that the plan becomes, with its weights beside it."""
         return saved_size(self._built(plan)[0], external=True)
 
+    def _ratios(self, reference: Runs, choices: Sequence[Choice], rounds: int) -> list[float]:
+        sessions = [self._session(choice) for choice in choices]
+        return speed_ratios(reference, sessions, self.feed, threads=self.runtime.threads, rounds=rounds)
+
+    def _session(self, choice: Choice) -> Runs:
+        return self.load(self._built(choice.plan)[0])
+
     def _built(self, plan: Plan) -> tuple[ir.Model, Trace]:
-        if id(plan) not in self.built:
-            self.built[id(plan)] = (plan, *self.build(plan))
-        return self.built[id(plan)][1:]
+        for known, model, trace in self.built:
+            if plan in (known, replace(known, substitutes=_used(known, trace))):
+                return model, trace
+        model, trace = self.build(plan)
+        self.built.append((plan, model, trace))
+        return model, trace
+
+
+def _used(plan: Plan, trace: Trace) -> tuple[str, ...]:
+    changed = {step.name for step in trace.steps if step.result.changes}
+    return tuple(name for name in plan.substitutes if name in changed)

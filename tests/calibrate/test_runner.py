@@ -157,7 +157,7 @@ def test_memory_does_not_grow_with_the_samples(observer: type[Observer]) -> None
 @pytest.mark.parametrize("size", [0, 1, SAMPLE, SAMPLE + 1, 5 * SAMPLE + 3])
 def test_thinned_is_small_and_keeps_the_extremes(size: int) -> None:
     array = np.random.default_rng(size).permutation(size).astype(np.float32)
-    kept = thinned(array)
+    kept = thinned(array, SAMPLE)
     assert kept.size <= SAMPLE + 2
     assert set(kept.tolist()) <= set(array.tolist())
     if size <= SAMPLE:
@@ -169,4 +169,4 @@ def test_thinned_is_small_and_keeps_the_extremes(size: int) -> None:
 def test_thinned_does_not_keep_to_one_column() -> None:
     """Every column of an image whose width is even is seen."""
     columns = np.tile(np.arange(64, dtype=np.float32), 4 * SAMPLE // 64)
-    assert set(thinned(columns[:, None]).tolist()) == set(range(64))
+    assert set(thinned(columns[:, None], SAMPLE).tolist()) == set(range(64))

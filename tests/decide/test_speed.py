@@ -44,6 +44,10 @@ class SaidClock:
         found = [self.speed({n for n in CONVS if c.plan.is_integer(n)}, c.plan.substitutes) for c in choices]
         return [speed + gate for speed, gate in zip(found, gates, strict=True)]
 
+    def gain(self, choice: Choice, other: Choice, rounds: int) -> float:
+        found, against = self.speeds([choice, other], rounds)
+        return found / against
+
     def prices(self, choice: Choice) -> Prices:
         values = {"conv1": ("x", "a"), "conv2": ("a", "b"), "conv3": ("b", "c")}
         tasks = [
