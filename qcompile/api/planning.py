@@ -163,12 +163,13 @@ class Planner:
         return replace(base, placement=placement, plan=drafter.draft(placement, base.method), kept_float=kept)
 
     def _well_stored(self, plan: Plan) -> Plan:
-        """The plan with those weights in float32 that 8 bits would spoil."""
-        return (
-            plan
-            if self.request.effort == "fast"
-            else without_costly_storage(self.model, plan, self.sqnr_db, self._aim_db)
-        )
+        """The plan with its stored weights as exact as the aim asks."""
+        if self.request.effort == "fast":
+            return plan
+        methods = self._methods if self._may_search() else ()
+        roundings = [lambda plan, method=method: self._rounder.rounded(plan, method) for method in methods]
+        worst = self.sensing.costly_weights
+        return without_costly_storage(self.model, plan, self.sqnr_db, self._aim_db, roundings, worst)
 
     @property
     def _aim_db(self) -> float:
@@ -190,8 +191,12 @@ class Planner:
         def rounded(method: Rounding) -> Step:
             return lambda placement, plan: self._rounder.rounded(plan, method)
 
-        methods = (Rounding.GPTQ, Rounding.DESCENT) if self.request.effort == "max" else (Rounding.GPTQ,)
-        return [step for method in methods for step in drafter.without_and_with_bias(rounded(method))]
+        return [step for method in self._methods for step in drafter.without_and_with_bias(rounded(method))]
+
+    @property
+    def _methods(self) -> tuple[Rounding, ...]:
+        """How weights are rounded where nearest is not good enough."""
+        return (Rounding.GPTQ, Rounding.DESCENT) if self.request.effort == "max" else (Rounding.GPTQ,)
 
     @cached_property
     def _links(self) -> list[ScaleLink]:

@@ -1,13 +1,14 @@
-"""Which stored weights go back to float32: the worst, where 8 bits for them keep the outputs from their aim."""
+"""Stored weights that keep the outputs from their aim: rounded better, and the worst of them back to float32."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 
 import numpy as np
 import onnx_ir as ir
 
+from qcompile.decide.accuracy import GAIN_DB
 from qcompile.decide.relaxation import AIM_DB, WORTH_DB
 from qcompile.ir import nodes
 from qcompile.passes.repair.migrate_scales import migrated_constant
@@ -19,12 +20,18 @@ NEAR_DB = 1.0
 
 
 def without_costly_storage(
-    model: ir.Model, plan: Plan, sqnr_db: Callable[[Plan], float], aim_db: float = AIM_DB
+    model: ir.Model,
+    plan: Plan,
+    sqnr_db: Callable[[Plan], float],
+    aim_db: float = AIM_DB,
+    roundings: Sequence[Callable[[Plan], Plan]] = (),
+    worst: Callable[[Plan], Sequence[str]] = lambda plan: (),
 ) -> Plan:
-    """The plan with the worst of the stored weights in float32, where 8 bits for them miss the aim.
+    """The plan with its stored weights as exact as the aim asks, where that can be had.
 
-    As few as bring the outputs near to what float32 for all of them does; none where that would gain too little.
-    `sqnr_db` measures a plan.
+    Roundings that help are taken. Then as few weights go back to float32 as bring the outputs near to what float32 for
+    all of them does; none where that would gain too little. `sqnr_db` measures a plan; `worst` names the nodes whose
+    weights are known to cost most, in order, the others following by their noise.
     """
     stored = [key for key in plan.weights if not plan.is_integer(key[0])]
     if not stored or (found := sqnr_db(plan)) >= aim_db:
@@ -32,16 +39,23 @@ def without_costly_storage(
     best = sqnr_db(_in_float32(plan, stored, ""))
     if best < found + WORTH_DB:
         return plan
-    by_name = {node.name or "": node for node in nodes(model)}
-    worst = sorted(stored, key=lambda key: -_noise(by_name[key[0]], key[1], plan))
+    for rounded in roundings:
+        better = rounded(plan)
+        if better != plan and (db := sqnr_db(better)) >= found + GAIN_DB:
+            plan, found = better, db
+    if found >= min(aim_db, best - NEAR_DB):
+        return plan
+    by_name, known = {node.name or "": node for node in nodes(model)}, [*worst(plan)]
+    place = {name: number for number, name in enumerate(known)}
+    ordered = sorted(stored, key=lambda k: (place.get(k[0], len(known)), -_noise(by_name[k[0]], k[1], plan)))
     why = f"its weights stay in float32, since with all in 8 bits the outputs have {found:.0f} dB"
     kept = 1
-    while kept < len(worst):
-        candidate = _in_float32(plan, worst[:kept], why)
+    while kept < len(ordered):
+        candidate = _in_float32(plan, ordered[:kept], why)
         if sqnr_db(candidate) >= min(aim_db, best - NEAR_DB):
             return candidate
         kept *= 2
-    return _in_float32(plan, worst, why)
+    return _in_float32(plan, ordered, why)
 
 
 def _in_float32(plan: Plan, keys: Collection[tuple[str, int]], why: str) -> Plan:

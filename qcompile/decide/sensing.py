@@ -79,6 +79,11 @@ class Sensing:
         names = worth_narrowing(choice.placement, found) if found is not None else []
         return [name for name in names if name not in outputs]
 
+    def costly_weights(self, plan: Plan) -> list[str]:
+        """Nodes whose weights in 8 bits were measured to cost most, the worst first; empty where nothing can be."""
+        _, found = self._measured(plan)
+        return [share.gate.node for share in found.shares if share.gate.of_weights] if found is not None else []
+
     def culprits(self, plan: Plan, speed: float | None) -> tuple[Culprit, ...]:
         """The quantizations that cost most."""
         model, found = self._measured(plan)

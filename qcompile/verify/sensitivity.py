@@ -28,8 +28,9 @@ RUNS = 64
 WORST = 8
 """How many gates are looked for, if nothing else is asked for."""
 
-ENOUGH = 2**14
-"""Numbers of an output from which on one feed tells as much as several: the noise of a gate is their mean square."""
+ENOUGH = 300.0
+"""Errors of an output from which on further feeds hardly change their mean square (7 %). Where few errors are much larger
+than all others only these count."""
 
 
 @dataclass(frozen=True)
@@ -141,9 +142,14 @@ class _Meter:
     def _sufficient(self, index: int) -> list[tuple[Feed, np.ndarray]]:
         """As many feeds as are needed, with what they give in float."""
         kept: list[tuple[Feed, np.ndarray]] = []
+        second = fourth = 0.0
         for feed in self._feeds:
-            if sum(array.size for _, array in kept) < ENOUGH:
-                kept.append((feed, self._run(feed, 0, 0)[index]))
+            wanted = self._run(feed, 0, 0)[index]
+            kept.append((feed, wanted))
+            squares = _errors(wanted, self._run(feed, 0, self._count)[index]) ** 2
+            second, fourth = second + float(squares.sum()), fourth + float((squares**2).sum())
+            if second**2 >= ENOUGH * fourth > 0:
+                break
         return kept
 
     def _lowest(self) -> tuple[str | None, float]:
@@ -172,9 +178,16 @@ def _powers(wanted: npt.NDArray[np.float32], got: npt.NDArray[np.float32]) -> tu
     """Sums of squares of the signal and of the noise, where both are finite."""
     if wanted.shape != got.shape:
         return 0.0, 0.0  # as many rows as something is found: nothing to compare one by one
+    signal = wanted[np.isfinite(wanted) & np.isfinite(got)].astype(np.float64)
+    return float((signal**2).sum()), float((_errors(wanted, got) ** 2).sum())
+
+
+def _errors(wanted: npt.NDArray[np.float32], got: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+    """What a result is off by, where both are finite; empty where there is nothing to compare one by one."""
+    if wanted.shape != got.shape:
+        return np.zeros(0)
     kept = np.isfinite(wanted) & np.isfinite(got)
-    signal, other = wanted[kept].astype(np.float64), got[kept].astype(np.float64)
-    return float((signal**2).sum()), float(((other - signal) ** 2).sum())
+    return got[kept].astype(np.float64) - wanted[kept].astype(np.float64)
 
 
 def _decibels(signal: float, noise: float) -> float:

@@ -76,3 +76,22 @@ def test_nothing_stored_is_not_measured(built: ir.Model) -> None:
         raise AssertionError("measured")
 
     assert without_costly_storage(built, Plan("cpu"), quality) == Plan("cpu")
+
+
+@pytest.mark.parametrize(("rounded_db", "is_taken"), [(30.0, True), (20.2, False)])
+def test_a_better_rounding_comes_first(built: ir.Model, plan: Plan, rounded_db: float, is_taken: bool) -> None:
+    rounded = replace(plan, notes={"rounding": "gptq"})
+
+    def quality(candidate: Plan) -> float:
+        return 90.0 if not candidate.weights else rounded_db if candidate.notes else 20.0
+
+    found = without_costly_storage(built, plan, quality, roundings=[lambda _: rounded])
+    assert (found == rounded) == is_taken
+
+
+def test_what_was_measured_to_cost_most_goes_first(built: ir.Model, plan: Plan) -> None:
+    quality = {frozenset(): 90.0, frozenset({BAD}): 29.0, frozenset({GOOD}): 21.0, frozenset({BAD, GOOD}): 20.0}
+    found = without_costly_storage(
+        built, plan, lambda candidate: quality[frozenset(candidate.weights)], worst=lambda _: [GOOD[0]]
+    )
+    assert set(found.weights) == {BAD}
