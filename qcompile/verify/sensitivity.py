@@ -29,7 +29,7 @@ WORST = 8
 """How many gates are looked for, if nothing else is asked for."""
 
 ENOUGH = 300.0
-"""Errors of an output from which on further feeds hardly change their mean square (7 %). Where few errors are much larger
+"""Errors of an output from which on further feeds hardly change their mean square (7 %). Where few are much larger
 than all others only these count."""
 
 
