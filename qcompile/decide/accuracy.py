@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, S
 from dataclasses import dataclass
 
 from qcompile.decide.drafting import Drafter, Method, Step
-from qcompile.decide.narrowing import FACTORS, WORTH_CUTTING_DB
+from qcompile.decide.narrowing import HALF, MOST_OF_IT, QUARTER, WORTH_CUTTING_DB
 from qcompile.decide.placement import Placement
 from qcompile.decide.relaxation import AIM_DB, WORTH_DB, relaxations
 from qcompile.plan import Code, Plan, Reason
@@ -122,9 +122,13 @@ class AccuracySearch:
     def _narrowed(self, best: Choice) -> Choice:
         """The choice with ranges cut off where that helps, one after the other."""
         for value in self.narrowable(best) if self.narrowable is not None and best.sqnr_db < CEILING_DB else ():
-            methods = [best.method.narrower(value, factor) for factor in FACTORS]
-            best = self._best(best, methods, best.placement, best.kept_float, WORTH_CUTTING_DB)
+            half = self._with_share(best, value, HALF)
+            best = self._with_share(half, value, MOST_OF_IT if half is best else QUARTER)
         return best
+
+    def _with_share(self, best: Choice, value: str, share: float) -> Choice:
+        methods = [best.method.narrower(value, share)]
+        return self._best(best, methods, best.placement, best.kept_float, WORTH_CUTTING_DB)
 
     def _weights_matter(self, choice: Choice) -> bool:
         """Whether exact weights would gain more than noise: what 8-bit weights do alone, activations being float."""

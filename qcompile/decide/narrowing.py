@@ -5,8 +5,9 @@ from __future__ import annotations
 from qcompile.decide.placement import Placement
 from qcompile.verify import Sensitivity
 
-FACTORS = (0.84, 0.5, 0.25)
-"""Shares of a range that are tried: from a value alone, no reading knows what its readers make of its tails."""
+HALF, QUARTER, MOST_OF_IT = 0.5, 0.25, 0.84
+"""Shares of a range that are tried: from a value alone, no reading knows what its readers make of its tails. A quarter
+where half of it helps, else most of it."""
 
 WORTH_CUTTING_DB = 1.0
 """What a narrower range must gain: tails of other data may be longer, so more than noise."""

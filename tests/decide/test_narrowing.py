@@ -11,7 +11,7 @@ import pytest
 
 from qcompile.calibrate import Observations
 from qcompile.decide import AUTOMATIC, AccuracySearch, Choice, Drafter, known_ranges, place
-from qcompile.decide.narrowing import FACTORS, worth_narrowing
+from qcompile.decide.narrowing import HALF, MOST_OF_IT, QUARTER, worth_narrowing
 from qcompile.plan import Plan
 from qcompile.quant import Observer
 from qcompile.targets import find_target
@@ -57,10 +57,12 @@ def plain(model: Model) -> Choice:
     [
         ({0.5: 2.0}, 0.5),
         ({0.84: 1.5, 0.5: 4.0, 0.25: 4.5}, 0.5),
+        ({0.84: -3.0, 0.5: 2.0, 0.25: 4.5}, 0.25),
+        ({0.84: 1.5, 0.5: -9.0, 0.25: -20.0}, 0.84),
         ({0.84: 0.9}, 1.0),
-        (dict.fromkeys(FACTORS, -3.0), 1.0),
+        (dict.fromkeys((HALF, QUARTER, MOST_OF_IT), -3.0), 1.0),
     ],
-    ids=["helps", "the best that is worth it", "hardly helps", "harms"],
+    ids=["helps", "the best that is worth it", "a quarter", "most of it", "hardly helps", "harms"],
 )
 def test_the_range_that_serves_best(gains: Mapping[float, float], share: float, plain: Choice, model: Model) -> None:
     whole = float(plain.plan.values["a"].scale)
