@@ -54,7 +54,7 @@ def speed_ratios(
     ratios: list[list[float]] = [[] for _ in others]
     left: Sequence[int] = range(len(others))
     for _ in range(rounds):
-        left = _undecided(ratios, left)
+        left = undecided(ratios, left)
         if not left:
             break
         latency = quietest(0)
@@ -63,7 +63,7 @@ def speed_ratios(
     return [median(found) for found in ratios]
 
 
-def _undecided(ratios: Sequence[Sequence[float]], left: Sequence[int]) -> Sequence[int]:
+def undecided(ratios: Sequence[Sequence[float]], left: Sequence[int]) -> Sequence[int]:
     """Of those that are left the ones that may yet be the fastest; none where that is clear."""
     if not left or len(ratios[left[0]]) < _FEWEST:
         return left

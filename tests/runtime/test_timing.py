@@ -11,6 +11,7 @@ import onnx
 import pytest
 
 from qcompile.runtime import Feed, Session, host, node_times, profile, speed_ratios
+from qcompile.runtime.timing import undecided
 
 MODEL = onnx.parser.parse_model(
     """<ir_version: 10, opset_import: ["": 21]> g (float[4, 64] x) => (float[4, 64] y) {
@@ -24,6 +25,22 @@ def test_one_ratio_for_each_other_session() -> None:
     ratios = speed_ratios(sessions[0], sessions[1:], FEED, rounds=1)
     assert len(ratios) == 2
     assert all(ratio > 0 for ratio in ratios)
+
+
+@pytest.mark.parametrize(
+    ("ratios", "left"),
+    [
+        ([[2.0, 2.1], [1.0, 1.0]], [0, 1]),
+        ([[2.0, 2.1, 2.0], [1.0, 1.1, 1.0]], []),
+        ([[2.0, 2.1, 2.0], [1.9, 2.0, 2.1], [1.0, 1.1, 1.0]], [0, 1]),
+        ([[2.0, 1.0, 2.0], [1.0, 1.0, 1.0]], [0, 1]),
+        ([[1.0, 1.1, 1.0], [0.5, 0.5, 0.5]], [0]),
+        ([[0.5, 0.6, 0.5], [0.2, 0.2, 0.2]], []),
+    ],
+    ids=["too few rounds", "clear", "two are near", "not in every round", "near the reference", "clearly behind it"],
+)
+def test_who_is_timed_once_more(ratios: list[list[float]], left: list[int]) -> None:
+    assert list(undecided(ratios, range(len(ratios)))) == left
 
 
 def test_nodes_are_found_under_their_own_names() -> None:
