@@ -78,31 +78,47 @@ class SpeedSearch:
     """Whether to try what seldom helps."""
 
     def run(self, choice: Choice) -> Timed:
-        """The fastest of the choice, of cuts of it, of fewer substitutes and of all-float; in doubt all-float."""
+        """The fastest of the choice, of further forms and cuts of it, of fewer substitutes and of all-float.
+
+        In doubt all-float.
+        """
         choice = self._without_growth(choice)
         prices = self.clock.prices(choice)
         cuts = {frozenset(cheapest_floats(p.tasks, p.edges, p.read_as_floats)): None for p in _family(prices)}
         every = frozenset(choice.placement.unit_names)
         wanted = [cut for cut in cuts if cut and cut != every][: CANDIDATES - 2]
-        best = self._fastest([choice, *(self._without(choice, cut) for cut in wanted)])
-        return self.or_floats(self._with_faster_forms(self._with_fewer_substitutes(best)), choice)
+        formed = self._with_faster_forms(choice)
+        best = self._fastest([formed, *(self._without(formed, cut) for cut in wanted)])
+        return self.or_floats(self._with_fewer_substitutes(best), choice)
 
     def or_floats(self, best: Choice, choice: Choice) -> Timed:
         """The best form of a choice if it is faster than the float model and than the choice wholly in float."""
-        every = choice.placement.unit_names
-        floats = self._without(choice, every)
+        forms = used_forms(best.plan)
+        floats = self._wholly_in_float(choice, forms)
         speed, in_float = self.clock.speeds([best, floats], ROUNDS)
         if speed >= max(1.0, in_float * max(MARGIN, 1 + self._price_of_exactness(choice, floats))):
             return Timed(best, speed)
         why = f"the model runs {speed:.2f} times as fast as before with integers, {in_float:.2f} times without"
-        return Timed(with_substitutes(self._without(choice, every, why), ()), in_float)
+        return Timed(self._wholly_in_float(choice, forms, why), in_float)
+
+    def _wholly_in_float(self, choice: Choice, forms: Collection[str], why: str = "") -> Choice:
+        """The choice without integers, with those of the forms that need none."""
+        kept = kept_for_speed(choice.placement, choice.placement.unit_names, why)
+        floats = with_substitutes(self.redraft(choice, kept), ())
+        for name in forms:
+            more = self.with_forms(floats, [name])
+            if not any(decision.is_integer for decision in more.plan.nodes.values()):
+                floats = more
+        return floats
 
     def _price_of_exactness(self, choice: Choice, floats: Choice) -> float:
         """How much slower a choice that is near enough to the float model may become to be nearer."""
         return affordable(choice.sqnr_db, self.sqnr_db(floats.plan)) if choice.sqnr_db >= self.aim_db else 0.0
 
-    def _without(self, choice: Choice, names: Collection[str], why: str = "") -> Choice:
-        return self.redraft(choice, kept_for_speed(choice.placement, names, why))
+    def _without(self, choice: Choice, names: Collection[str]) -> Choice:
+        """The choice, with its forms and substitutes, and further nodes kept float."""
+        fewer = self.redraft(choice, kept_for_speed(choice.placement, names))
+        return self.with_forms(with_substitutes(fewer, choice.plan.substitutes), used_forms(choice.plan))
 
     def _fastest(self, choices: Sequence[Choice]) -> Choice:
         """The fastest; the first one within noise; never one that is less accurate than the first.
@@ -142,8 +158,9 @@ class SpeedSearch:
         best = choice
         for name in self.forms:
             more = self.with_forms(best, [name])
-            if more.plan is best.plan or more.plan.substitutes != self.clock.used(more.plan):
-                continue  # it finds nothing to do
+            is_idle = name in more.plan.substitutes and name not in self.clock.used(more.plan)
+            if more.plan is best.plan or is_idle:
+                continue
             if self._is_faster(more, best) and self.is_accurate_enough(more, choice):
                 best = more
         return best
@@ -162,10 +179,11 @@ class SpeedSearch:
 
     def _with_fewer_substitutes(self, choice: Choice) -> Choice:
         """Drop the substitutes if they do not pay together; one or the other only where much is spent on speed."""
-        names = self.clock.used(choice.plan)
+        names, forms = self.clock.used(choice.plan), used_forms(choice.plan)
         best = whole = with_substitutes(choice, names)
-        left_out = [{name} for name in names] if self.thorough else []
-        for out in (set(names), *left_out):
+        in_question = [name for name in names if name not in forms]
+        left_out = [{name} for name in in_question] if self.thorough else []
+        for out in ({*in_question}, *left_out):
             fewer = with_substitutes(whole, [name for name in names if name not in out])
             if fewer.plan != whole.plan and self._is_faster(fewer, best):
                 best = fewer

@@ -177,6 +177,33 @@ def test_a_form_that_pays_may_cost_accuracy_as_long_as_the_aim_is_met(
     assert Memory(tmp_path).search(found, exact, "key").choice.plan == timed.choice.plan
 
 
+def test_floats_have_the_forms_that_need_no_integers(model: Model, tmp_path: Path) -> None:
+    found = search(model, SaidClock(lambda convs, used: 1.2 if convs else 1.5), 34.0, gated=True)
+    for _ in range(2):
+        timed = Memory(tmp_path).search(found, replace(chosen(model), sqnr_db=34.0), "key")
+        assert (integers(timed.choice), timed.speed) == (set(), 2.0)
+        assert timed.choice.plan.notes.get("forms") == "gate"
+
+
+def test_cuts_have_the_forms_that_pay(model: Model) -> None:
+    def speed(convs: set[str], used: tuple[str, ...]) -> float:
+        return 3.0 if convs == {"conv1", "conv3"} else 2.0 if convs else 1.0
+
+    found = search(model, SaidClock(speed, {"conv2"}), 40.0, gated=True)
+    timed = found.run(replace(chosen(model), sqnr_db=40.0))
+    assert (integers(timed.choice), timed.speed) == ({"conv1", "conv3"}, 3.5)
+
+
+def test_a_cut_has_no_substitutes_that_make_the_file_larger(model: Model) -> None:
+    def speed(convs: set[str], used: tuple[str, ...]) -> float:
+        return (3.0 if convs == {"conv1", "conv3"} else 2.0 if convs else 1.0) * (1 + len(used))
+
+    clock = SaidClock(speed, {"conv2"}, bytes_of={"fold": 500})
+    timed = search(model, clock).run(chosen(model))
+    assert integers(timed.choice) == {"conv1", "conv3"}
+    assert timed.choice.plan.substitutes == ("pad",)
+
+
 def test_what_was_found_is_remembered(model: Model, tmp_path: Path) -> None:
     clock = SaidClock(lambda convs, used: 3.0 if convs == {"conv1", "conv3"} else 2.0 if convs else 1.0, {"conv2"})
     first = Memory(tmp_path).search(search(model, clock), chosen(model), "key")
