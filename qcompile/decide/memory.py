@@ -22,7 +22,7 @@ from qcompile.errors import QCompileError
 from qcompile.ir import to_proto, without_weights, write_bytes
 from qcompile.runtime import Feed, Runtime, host, version
 
-_RULES = 2
+_RULES = 3
 """Raised when the same choice becomes another model, or other forms of it may be tried: what was decided is void."""
 
 

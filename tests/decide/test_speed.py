@@ -81,7 +81,7 @@ def search(
     def redraft(choice: Choice, kept: Mapping[str, Reason]) -> Choice:
         all_kept = {**choice.kept_float, **kept}
         placement = place(built, CPU, (), all_kept)
-        plan = replace(choice.plan, nodes=placement.nodes)
+        plan = Plan("cpu", nodes=placement.nodes, substitutes=(*SUBSTITUTES, "idle"))
         return replace(choice, placement=placement, plan=plan, kept_float=all_kept)
 
     def gate(placement: Placement, plan: Plan) -> Plan:
