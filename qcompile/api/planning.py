@@ -51,9 +51,10 @@ from qcompile.decide import (
     unseen,
     weight_rounder,
     without_costly_storage,
+    without_growth,
 )
 from qcompile.errors import RecipeError
-from qcompile.ir import nodes
+from qcompile.ir import nodes, saved_size
 from qcompile.pipeline import Context, Feed, Trace
 from qcompile.plan import Code, Plan, Reason
 from qcompile.quant import Rounding
@@ -135,7 +136,10 @@ class Planner:
         )
         choice = search.run(missing)
         if not request.may_time() or not choice.placement.units:
-            return Planned(self._noted(self._well_stored(choice.plan), timed=False))
+            plan = choice.plan
+            if not is_large(self.model):
+                plan = without_growth(plan, self._file_bytes, saved_size(self.model, external=True))
+            return Planned(self._noted(self._well_stored(plan), timed=False))
         found = self._fastest(choice, drafter)
         front = self._front([found.choice, choice], drafter) if request.effort == "max" else ()
         return Planned(self._noted(self._well_stored(found.choice.plan), timed=True), found.speed, front)
@@ -161,6 +165,10 @@ class Planner:
         kept = {**base.kept_float, **more}
         placement = self._place(kept)
         return replace(base, placement=placement, plan=drafter.draft(placement, base.method), kept_float=kept)
+
+    def _file_bytes(self, plan: Plan) -> int:
+        """Bytes of the file that the plan becomes, with its weights beside it."""
+        return saved_size(self.build(plan)[0], external=True)
 
     def _well_stored(self, plan: Plan) -> Plan:
         """The plan with its stored weights as exact as the aim asks."""

@@ -12,6 +12,7 @@ from qcompile.decide.facts import computes_float, node_facts
 from qcompile.decide.fits import check_fits
 from qcompile.decide.forms import further_forms
 from qcompile.decide.front import FrontPoint, pareto
+from qcompile.decide.growth import without_growth
 from qcompile.decide.memory import Memory, fingerprint
 from qcompile.decide.migration import range_axes, scale_migrations
 from qcompile.decide.output_precision import precise_outputs
@@ -77,4 +78,5 @@ __all__ = [
     "weight_rounder",
     "with_integer_products",
     "without_costly_storage",
+    "without_growth",
 ]

@@ -9,6 +9,7 @@ from typing import Protocol
 from qcompile.decide.accuracy import GAIN_DB, Choice, affordable
 from qcompile.decide.cut import cheapest_floats
 from qcompile.decide.drafting import Step
+from qcompile.decide.growth import only, without_growth
 from qcompile.decide.placement import Placement
 from qcompile.decide.prices import Prices
 from qcompile.decide.relaxation import AIM_DB
@@ -26,10 +27,6 @@ MARGIN = 1.02
 
 ROUNDS = 7
 """Turns that tell two plans apart by that much; three tell 3 %, which is enough to choose among many."""
-
-GROWTH, SMALL = 0.1, 0.4
-"""By how much substitutes may make the file larger, and up to which share of the float32 form in any case: 8 bits for
-32 make a quarter of it, and what surrounds the weights of a small model adds to that."""
 
 
 class Clock(Protocol):
@@ -82,7 +79,8 @@ class SpeedSearch:
 
         In doubt all-float.
         """
-        choice = self._without_growth(choice)
+        small = without_growth(choice.plan, self.clock.file_bytes, self.clock.float_bytes())
+        choice = replace(choice, plan=small)
         prices = self.clock.prices(choice)
         cuts = {frozenset(cheapest_floats(p.tasks, p.edges, p.read_as_floats)): None for p in _family(prices)}
         every = frozenset(choice.placement.unit_names)
@@ -165,18 +163,6 @@ class SpeedSearch:
                 best = more
         return best
 
-    def _without_growth(self, choice: Choice) -> Choice:
-        """Drop the substitutes that make the file noticeably larger."""
-        smallest = self.clock.file_bytes(with_substitutes(choice, ()).plan)
-        limit = max(smallest * (1 + GROWTH), self.clock.float_bytes() * SMALL)
-        if self.clock.file_bytes(choice.plan) <= limit:
-            return choice
-        kept: list[str] = []
-        for name in choice.plan.substitutes:
-            if self.clock.file_bytes(with_substitutes(choice, [*kept, name]).plan) <= limit:
-                kept.append(name)
-        return with_substitutes(choice, kept)
-
     def _with_fewer_substitutes(self, choice: Choice) -> Choice:
         """Drop the substitutes if they do not pay together; one or the other only where much is spent on speed."""
         names, forms = self.clock.used(choice.plan), used_forms(choice.plan)
@@ -197,8 +183,7 @@ def used_forms(plan: Plan) -> list[str]:
 
 def with_substitutes(choice: Choice, names: Collection[str]) -> Choice:
     """The choice with these substitutes of its own."""
-    kept = tuple(name for name in choice.plan.substitutes if name in names)
-    return replace(choice, plan=replace(choice.plan, substitutes=kept))
+    return replace(choice, plan=only(choice.plan, names))
 
 
 def kept_for_speed(placement: Placement, names: Collection[str], detail: str = "") -> dict[str, Reason]:
