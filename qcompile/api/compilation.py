@@ -11,7 +11,7 @@ from typing import Any
 import onnx_ir as ir
 
 from qcompile import __version__
-from qcompile.api.garbage import Garbage, without_collector
+from qcompile.api.garbage import Garbage, rare_collections
 from qcompile.api.planning import Planned, Planner
 from qcompile.api.reporting import copied, left_float, node_reports, why_none
 from qcompile.api.request import Request, as_patterns, check_numbers, check_one_source
@@ -162,7 +162,7 @@ def compile(
             result.metric = measure.compare(Session(runnable, runtime), faced)
         return result
 
-    with without_collector():
+    with rare_collections():
         result = compiled(min_sqnr)
         if max_loss is not None and plan is None:
             result = _within_loss(max_loss, result, lambda aim_db: compiled(max(aim_db, min_sqnr or aim_db)))
@@ -216,6 +216,7 @@ class _Compilation:
             self.model,
             self.context,
             self.request,
+            self.feed,
             self.calibration,
             self.original,
             self._built,

@@ -1,7 +1,7 @@
 """When graphs that nobody needs any more are freed.
 
-A graph is a cycle of references. Python looks for cycles whenever many objects were made, which a compile does all the
-time, and finds next to nothing: a tenth of the time goes there. What counts is how much memory hangs on dead graphs.
+A graph is a cycle of references. Python looks for cycles whenever some hundred objects were made, which is all the time
+in a compile, and finds next to nothing: a tenth of the time goes there. What counts is the memory dead graphs hold.
 """
 
 from __future__ import annotations
@@ -12,21 +12,27 @@ from contextlib import contextmanager
 
 import onnx_ir as ir
 
-from qcompile.ir import weight_bytes
+from qcompile.ir import nodes, weight_bytes
 
 MOST = 2**26
-"""Bytes of weights that dead graphs may hold."""
+"""Bytes that dead graphs may hold."""
+
+NODE = 4096
+"""Bytes of a node with its values, about."""
+
+RARELY = (100_000, 20, 20)
+"""New objects of a young generation, and collections of a younger one, that set off a collection."""
 
 
 class Garbage:
-    """Counts what candidates hold, each of which is dead when the next one is made."""
+    """Counts what the graphs hold that were made for a moment: most are dead when the next one is made."""
 
     def __init__(self) -> None:
         self._bytes = 0
 
     def add(self, model: ir.Model) -> None:
         """A graph was made that will not be needed for long."""
-        self._bytes += weight_bytes(model)
+        self._bytes += weight_bytes(model) + NODE * sum(1 for _ in nodes(model))
 
     def free(self) -> None:
         """Free the dead graphs if they may hold much."""
@@ -36,12 +42,11 @@ class Garbage:
 
 
 @contextmanager
-def without_collector() -> Iterator[None]:
-    """No search for cycles meanwhile, in this process, but where it is asked for."""
-    was_enabled = gc.isenabled()
-    gc.disable()
+def rare_collections() -> Iterator[None]:
+    """The collector looks for cycles rarely meanwhile, in the whole process."""
+    before = gc.get_threshold()
+    gc.set_threshold(*RARELY)
     try:
         yield
     finally:
-        if was_enabled:
-            gc.enable()
+        gc.set_threshold(*before)

@@ -2,63 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import cached_property
 
 import onnx_ir as ir
 
+from qcompile.api.placing import Placing
+from qcompile.api.racing import Racing
 from qcompile.api.request import Request
+from qcompile.api.weight_repairs import WeightRepairs
 from qcompile.api.whereabouts import TUNED_FOR, tuned_for
 from qcompile.calibrate import Observations, Progress, find_observer, observe
 from qcompile.decide import (
     AIM_DB,
     AUTOMATIC,
-    NO_OVERRIDES,
     AccuracySearch,
     Choice,
     Drafter,
     FrontPoint,
-    Memory,
-    Overrides,
     Placement,
-    Product,
-    ScaleLink,
     Sensing,
-    SpeedSearch,
-    Step,
     Stopwatch,
-    Timed,
-    WeightRounder,
-    apply_recipe,
-    attention_products,
-    cheaper_in_float,
     check_fits,
-    fingerprint,
-    further_forms,
     is_large,
-    kept_for_speed,
     known_ranges,
     mean_axes,
-    pareto,
-    place,
     precise_outputs,
     range_axes,
-    scale_links,
-    scale_migrations,
-    slowdown,
     sources,
     unseen,
-    weight_rounder,
-    without_costly_storage,
     without_growth,
 )
-from qcompile.errors import RecipeError
 from qcompile.ir import nodes, saved_size
 from qcompile.pipeline import Context, Feed, Trace
-from qcompile.plan import Code, Plan, Reason
-from qcompile.quant import Rounding
-from qcompile.runtime import Runs, host
+from qcompile.plan import Plan
+from qcompile.runtime import Runs
 
 
 @dataclass(frozen=True)
@@ -77,6 +56,8 @@ class Planner:
     model: ir.Model
     context: Context
     request: Request
+    feed: Feed
+    """The one that is timed."""
     feeds: Collection[Feed]
     original: Runs
     """The float model as it came."""
@@ -95,16 +76,9 @@ class Planner:
 
         Calibrates and searches unless a plan was given. Raises PlanError if that one does not fit.
         """
-        request = self.request
-        if request.plan is not None:
-            request.check_is_for_this(request.plan)
-            check_fits(request.plan, self.model, request.target)
-            decided = request.plan.nodes  # a file has them in the order of their names
-            order = [node.name for node in nodes(self.model) if node.name in decided]
-            return Planned(replace(request.plan, nodes={name: decided[name] for name in order if name is not None}))
-        placement = self._place({})
-        if broken := self._overrides.broken(placement.nodes):
-            raise RecipeError(broken)
+        if self.request.plan is not None:
+            return Planned(self._given(self.request.plan))
+        placement = self._placing.first()
         known = known_ranges(self.model, placement)
         seen = self._observed(placement, known.keys())
         missing = unseen(placement, seen.seen | known.keys())
@@ -113,178 +87,83 @@ class Planner:
             known,
             seen,
             placement.groups,
-            request.target,
-            request.emitted_format(),
-            {"calibration": request.calibration},
-            request.io_type or "float",
+            self.request.target,
+            self.request.emitted_format(),
+            {"calibration": self.request.calibration},
+            self.request.io_type or "float",
         )
-        missing |= self._cheaper_in_float(self._place(missing))
-        roundings = self._roundings(drafter) if self._may_search() else []
-        migrations = scale_migrations(drafter, self._links)
-        search = AccuracySearch(
+        choice = self._search(drafter).run(missing | self._placing.cheaper_in_float(missing))
+        return self._in_fastest_form(choice, drafter)
+
+    def _given(self, plan: Plan) -> Plan:
+        """The plan to replay, with its nodes in the order of the graph: a file has them in that of their names."""
+        self.request.check_is_for_this(plan)
+        check_fits(plan, self.model, self.request.target)
+        order = [node.name for node in nodes(self.model) if node.name in plan.nodes]
+        return replace(plan, nodes={name: plan.nodes[name] for name in order if name is not None})
+
+    def _search(self, drafter: Drafter) -> AccuracySearch:
+        request, repairs, sensing = self.request, self._repairs, self.sensing
+        return AccuracySearch(
             drafter,
-            self._place,
+            self._placing.with_floats,
             self.sqnr_db,
             [precise_outputs],
-            roundings,
-            migrations,
-            self.sensing.relaxations if request.effort != "fast" else None,
-            self.sensing.promise if request.effort != "fast" else None,
-            self._slowdown if request.may_time() else None,
+            repairs.roundings(drafter),
+            repairs.migrations(drafter),
+            sensing.relaxations if request.effort != "fast" else None,
+            sensing.promise if request.effort != "fast" else None,
+            self._racing.slowdown if request.may_time() else None,
             request.min_sqnr,
-            self.sensing.narrowable if self._may_search() else None,
-        )
-        choice = search.run(missing)
-        if not request.may_time() or not choice.placement.units:
-            plan = choice.plan
-            if not is_large(self.model):
-                plan = without_growth(plan, self._file_bytes, saved_size(self.model, external=True))
-            return Planned(self._noted(self._well_stored(plan), timed=False))
-        found = self._fastest(choice, drafter)
-        front = self._front([found.choice, choice], drafter) if request.effort == "max" else ()
-        return Planned(self._noted(self._well_stored(found.choice.plan), timed=True), found.speed, front)
-
-    def _front(self, found: Sequence[Choice], drafter: Drafter) -> tuple[FrontPoint, ...]:
-        """What can be had between the fastest form and all in float, by giving back what harms most."""
-        every = dict.fromkeys(found[0].placement.unit_names, Reason(Code.KEPT_FOR_ACCURACY))
-        steps = [*self.sensing.relaxations(found[0]), every]
-        choices = [*found, *(self._redrafted(found[0], more, drafter) for more in steps)]
-        speeds = self._clock.speeds(choices, rounds=5)
-        return pareto(
-            FrontPoint(
-                self.sqnr_db(choice.plan),
-                speed,
-                sum(decision.is_integer for decision in choice.plan.nodes.values()),
-                tuple(choice.kept_float),
-            )
-            for choice, speed in zip(choices, speeds, strict=True)
+            sensing.narrowable if repairs.are_allowed else None,
         )
 
-    def _redrafted(self, base: Choice, more: Mapping[str, Reason], drafter: Drafter) -> Choice:
-        """The same choice with further nodes in float."""
-        kept = {**base.kept_float, **more}
-        placement = self._place(kept)
-        return replace(base, placement=placement, plan=drafter.draft(placement, base.method), kept_float=kept)
+    def _in_fastest_form(self, choice: Choice, drafter: Drafter) -> Planned:
+        """The choice, once the clock has spoken, where it may, with well stored weights."""
+        if not self.request.may_time() or not choice.placement.units:
+            return Planned(self._finished(self._small(choice.plan), timed=False))
+        self.progress("time", 0, None)
+        found = self._racing.fastest(choice, drafter)
+        front = self._racing.front([found.choice, choice], drafter) if self.request.effort == "max" else ()
+        return Planned(self._finished(found.choice.plan, timed=True), found.speed, front)
 
-    def _file_bytes(self, plan: Plan) -> int:
-        """Bytes of the file that the plan becomes, with its weights beside it."""
-        return saved_size(self.build(plan)[0], external=True)
-
-    def _well_stored(self, plan: Plan) -> Plan:
-        """The plan with its stored weights as exact as the aim asks."""
-        if self.request.effort == "fast":
+    def _small(self, plan: Plan) -> Plan:
+        """The plan without substitutes that make the file larger; of large models they are a small part."""
+        if is_large(self.model):
             return plan
-        methods = self._methods if self._may_search() else ()
-        roundings = [lambda plan, method=method: self._rounder.rounded(plan, method) for method in methods]
-        worst = self.sensing.costly_weights
-        return without_costly_storage(self.model, plan, self.sqnr_db, self._aim_db, roundings, worst)
+        size = saved_size(self.model, external=True)
+        return without_growth(plan, lambda plan: saved_size(self.build(plan)[0], external=True), size)
+
+    def _finished(self, plan: Plan, *, timed: bool) -> Plan:
+        """The plan with well stored weights, and what its choice of forms rests on."""
+        stored = self._repairs.well_stored(plan, self.sqnr_db, self._aim_db, self.sensing.costly_weights)
+        kind = tuned_for(self.request, timed=timed)
+        return replace(stored, notes={**stored.notes, TUNED_FOR: kind}) if kind else stored
 
     @property
     def _aim_db(self) -> float:
         """SQNR from which on speed comes first."""
         return max(AIM_DB, self.request.min_sqnr or AIM_DB)
 
-    def _noted(self, plan: Plan, *, timed: bool) -> Plan:
-        """The plan with what its choice of forms rests on."""
-        kind = tuned_for(self.request, timed=timed)
-        return replace(plan, notes={**plan.notes, TUNED_FOR: kind}) if kind else plan
-
-    def _may_search(self) -> bool:
-        """Whether time and memory allow repairs that need another look at the data."""
-        return self.request.effort != "fast" and not is_large(self.model)
-
-    def _roundings(self, drafter: Drafter) -> list[Step]:
-        """Better codes for the weights, and biases that make up for what is left, in the order of their cost."""
-
-        def rounded(method: Rounding) -> Step:
-            return lambda placement, plan: self._rounder.rounded(plan, method)
-
-        return [step for method in self._methods for step in drafter.without_and_with_bias(rounded(method))]
-
-    @property
-    def _methods(self) -> tuple[Rounding, ...]:
-        """How weights are rounded where nearest is not good enough."""
-        return (Rounding.GPTQ, Rounding.DESCENT) if self.request.effort == "max" else (Rounding.GPTQ,)
+    @cached_property
+    def _placing(self) -> Placing:
+        return Placing(self.model, self.request, self.feed)
 
     @cached_property
-    def _links(self) -> list[ScaleLink]:
-        """Where scales of channels can move, if that may be tried."""
-        return scale_links(self.model) if self._may_search() else []
+    def _repairs(self) -> WeightRepairs:
+        return WeightRepairs(self.model, self.request, self.feeds, self.progress)
 
     @cached_property
-    def _rounder(self) -> WeightRounder:
-        """Runs over the calibration samples once more, for what the layers read."""
-        return weight_rounder(self.model, self.feeds, self.request.runtime, self.progress)
-
-    def _cheaper_in_float(self, placement: Placement) -> dict[str, Reason]:
-        """What the target's table wants in float, where the clock will not decide."""
-        request, table = self.request, self.request.target.prices
-        if request.may_time() or not request.may_choose_float() or table is None:
-            return {}
-        assert self.context.feed is not None
-        names = cheaper_in_float(self.model, placement, table, self.context.feed, request.runtime)
-        return kept_for_speed(placement, names, f"by the table of target {request.target.name}, not timed")
-
-    def _fastest(self, choice: Choice, drafter: Drafter) -> Timed:
-        self.progress("time", 0, None)
-        assert self.context.feed is not None
-        feed, runtime = self.context.feed, self.request.runtime
-        ranges = drafter.extremes(sources(self._products))
-        search = SpeedSearch(
-            self._clock,
-            partial(self._redrafted, drafter=drafter),
-            self.sqnr_db,
-            further_forms(self.model, self.request.target, self._products, ranges, host().features),
-            self._aim_db,
-            self.request.effort == "max",
-        )
-        if not self.request.cache:
-            return search.run(choice)
-        return Memory.default().search(search, choice, fingerprint(self.model, choice, feed, runtime, search))
-
-    @cached_property
-    def _products(self) -> list[Product]:
-        """Products of two activations that may be tried on integers: where the clock decides, and ranges are real."""
-        return attention_products(self.model) if self.request.may_time() and self.request.calibration == "data" else []
-
-    @cached_property
-    def _clock(self) -> Stopwatch:
-        assert self.context.feed is not None
-        return Stopwatch(self.model, self.original, self.context.feed, self.request.runtime, self.build, self.load)
-
-    def _slowdown(self, choice: Choice, names: Collection[str]) -> float:
-        return slowdown(self._clock.prices(choice), names)
-
-    @cached_property
-    def _overrides(self) -> Overrides:
-        """What the recipe says of the model's nodes."""
-        recipe = self.request.recipe
-        return apply_recipe(recipe, self.model, self.request.target) if recipe is not None else NO_OVERRIDES
-
-    def _place(self, kept_float: Mapping[str, Reason]) -> Placement:
-        """Where integers go; without real data, products between floats take their ranges at run time.
-
-        Not with 8-bit inputs, which leave nothing to be found at run time, nor in QDQ form, whose runtimes fuse none.
-        """
-        request = self.request
-        quantized, format_ = request.io_type == "quantized", request.emitted_format()
-        dynamic = request.calibration == "synthetic" and not quantized and format_ == "qoperator"
-        return place(
-            self.model,
-            request.target,
-            request.exclude,
-            kept_float,
-            overrides=self._overrides,
-            dynamic=dynamic,
-            quantized_outputs=quantized,
-            format_=format_,
-        )
+    def _racing(self) -> Racing:
+        clock = Stopwatch(self.model, self.original, self.feed, self.request.runtime, self.build, self.load)
+        placing = self._placing
+        return Racing(self.model, self.request, self.feed, clock, placing, self.sqnr_db, self.sensing, self._aim_db)
 
     def _observed(self, placement: Placement, known: Collection[str]) -> Observations:
         request = self.request
         names = [name for name in placement.observed if name not in known]
-        names += [name for name in sources(self._products) if name not in names]
-        axes, channels = mean_axes(placement), range_axes(placement, self._links)
+        names += [name for name in sources(self._racing.products) if name not in names]
+        axes, channels = mean_axes(placement), range_axes(placement, self._repairs.links)
         context = replace(self.context, observed=list(dict.fromkeys([*names, *axes, *channels])))
         shown, _ = request.pipeline.stage("observe").run(self.model.clone(), context)
         observer = find_observer(request.observer) if request.observer else AUTOMATIC

@@ -42,8 +42,8 @@ def without_costly_storage(
     for rounded in roundings:
         better = rounded(plan)
         if better != plan and (db := sqnr_db(better)) >= found + GAIN_DB:
-            plan, found = better, db
-    if found >= min(aim_db, best - NEAR_DB):
+            plan, found, best = better, db, sqnr_db(_in_float32(better, stored, ""))
+    if found >= min(aim_db, best - NEAR_DB) or best < found + WORTH_DB:
         return plan
     by_name, known = {node.name or "": node for node in nodes(model)}, [*worst(plan)]
     place = {name: number for number, name in enumerate(known)}

@@ -18,8 +18,7 @@ def without_growth(plan: Plan, file_bytes: Callable[[Plan], int], float_bytes: i
     `file_bytes` tells how large the file of a plan is, `float_bytes` how large that of the float model.
     """
     small = float_bytes * SMALL
-    size = file_bytes(plan)
-    if size <= small:
+    if not plan.substitutes or (size := file_bytes(plan)) <= small:
         return plan
     limit = max(file_bytes(only(plan, ())) * (1 + GROWTH), small)
     if size <= limit:

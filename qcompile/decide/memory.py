@@ -40,24 +40,23 @@ class Memory:
     def search(self, search: SpeedSearch, choice: Choice, key: str) -> Timed:
         """What was found before, if it still holds on the clock; else the search, whose outcome is remembered."""
         if (known := self._recall(key)) is not None:
-            best = search.redraft(choice, kept_for_speed(choice.placement, known["floats"]))
-            best = search.with_forms(with_substitutes(best, known["substitutes"]), known["forms"])
-            timed = search.or_floats(best, choice)
+            timed = _timed_again(search, choice, known)
             if timed.speed * MARGIN >= known["speed"] and search.is_accurate_enough(timed.choice, choice):
                 return timed
         timed = search.run(choice)
         integers = set(timed.choice.placement.unit_names)
         floats = [name for name in choice.placement.unit_names if name not in integers]
         plan = timed.choice.plan
-        outcome = {"floats": floats, "substitutes": plan.substitutes, "forms": used_forms(plan), "speed": timed.speed}
-        self._remember(key, outcome)
+        outcome: dict[str, Any] = {"floats": floats, "substitutes": plan.substitutes, "forms": used_forms(plan)}
+        self._remember(key, outcome | {"speed": timed.speed, "given_up": timed.given_up})
         return timed
 
     def _recall(self, key: str) -> dict[str, Any] | None:
         try:
             found = json.loads((self.folder / f"{key}.json").read_text(encoding="utf-8"))
             names = [*found["floats"], *found["substitutes"], *found["forms"]]
-            return found if found["speed"] > 0 and all(isinstance(name, str) for name in names) else None
+            numbers = [found["speed"], found["given_up"] or 1.0]
+            return found if min(numbers) > 0 and all(isinstance(name, str) for name in names) else None
         except (OSError, ValueError, KeyError, TypeError):  # not there, or not ours: then it is searched again
             return None
 
@@ -67,6 +66,14 @@ class Memory:
             write_bytes(self.folder / f"{key}.json", json.dumps(outcome).encode())
         except (OSError, QCompileError):  # a cache that cannot be written is no reason to fail
             return
+
+
+def _timed_again(search: SpeedSearch, choice: Choice, known: Mapping[str, Any]) -> Timed:
+    """What was found before, on the clock of today."""
+    if (on_integers := known["given_up"]) is not None:
+        return search.all_float(choice, known["forms"], on_integers)
+    best = search.redraft(choice, kept_for_speed(choice.placement, known["floats"]))
+    return search.or_floats(search.with_forms(with_substitutes(best, known["substitutes"]), known["forms"]), choice)
 
 
 def _user_cache() -> Path:

@@ -57,6 +57,8 @@ class Timed:
 
     choice: Choice
     speed: float
+    given_up: float | None = None
+    """That of the best form with integers, where the choice has none."""
 
 
 @dataclass(frozen=True)
@@ -91,23 +93,36 @@ class SpeedSearch:
 
     def or_floats(self, best: Choice, choice: Choice) -> Timed:
         """The best form of a choice if it is faster than the float model and than the choice wholly in float."""
-        forms = used_forms(best.plan)
-        floats = self._wholly_in_float(choice, forms)
+        floats = self._wholly_in_float(choice, used_forms(best.plan))
         speed, in_float = self.clock.speeds([best, floats], ROUNDS)
         if speed >= max(1.0, in_float * max(MARGIN, 1 + self._price_of_exactness(choice, floats))):
             return Timed(best, speed)
-        why = f"the model runs {speed:.2f} times as fast as before with integers, {in_float:.2f} times without"
-        return Timed(self._wholly_in_float(choice, forms, why), in_float)
+        return self._given_up(choice, used_forms(floats.plan), in_float, speed)
+
+    def all_float(self, choice: Choice, forms: Collection[str], on_integers: float) -> Timed:
+        """The choice wholly in float, where it is known how fast integers were."""
+        floats = self._wholly_in_float(choice, forms)
+        (in_float,) = self.clock.speeds([floats], ROUNDS)
+        return self._given_up(choice, forms, in_float, on_integers)
+
+    def _given_up(self, choice: Choice, forms: Collection[str], in_float: float, on_integers: float) -> Timed:
+        why = f"the model runs {on_integers:.2f} times as fast as before with integers, {in_float:.2f} times without"
+        return Timed(self._wholly_in_float(choice, forms, why), in_float, on_integers)
 
     def _wholly_in_float(self, choice: Choice, forms: Collection[str], why: str = "") -> Choice:
-        """The choice without integers, with those of the forms that need none."""
+        """The choice without integers, with those of the forms that need none and find something to do."""
         kept = kept_for_speed(choice.placement, choice.placement.unit_names, why)
         floats = with_substitutes(self.redraft(choice, kept), ())
         for name in forms:
             more = self.with_forms(floats, [name])
-            if not any(decision.is_integer for decision in more.plan.nodes.values()):
+            needs_none = not any(decision.is_integer for decision in more.plan.nodes.values())
+            if needs_none and not self._is_idle(name, more):
                 floats = more
         return floats
+
+    def _is_idle(self, form: str, choice: Choice) -> bool:
+        """Whether a form of a choice is a substitute that finds nothing to do."""
+        return form in choice.plan.substitutes and form not in self.clock.used(choice.plan)
 
     def _price_of_exactness(self, choice: Choice, floats: Choice) -> float:
         """How much slower a choice that is near enough to the float model may become to be nearer."""
@@ -137,8 +152,11 @@ class SpeedSearch:
         return self.clock.gain(one, other, ROUNDS) >= MARGIN
 
     def is_accurate_enough(self, one: Choice, other: Choice) -> bool:
-        """Whether a form of a choice meets the aim, or is as near to the float model as the choice was measured."""
-        if one.plan == other.plan:
+        """Whether a form of a choice meets the aim, or is as near to the float model as the choice was measured.
+
+        Substitutes are exact.
+        """
+        if _but_for_substitutes(one.plan) == _but_for_substitutes(other.plan):
             return True
         sqnr_db = self.sqnr_db(one.plan)
         return sqnr_db >= self.aim_db or (other.sqnr_db < self.aim_db and sqnr_db >= other.sqnr_db - GAIN_DB)
@@ -148,7 +166,7 @@ class SpeedSearch:
         plan = choice.plan
         for name in (name for name in self.forms if name in names):
             if (found := self.forms[name](choice.placement, plan)) is not None:
-                plan = replace(found, notes={**found.notes, "forms": " ".join([*used_forms(plan), name])})
+                plan = _noting(found, [*used_forms(plan), name])
         return replace(choice, plan=plan)
 
     def _with_faster_forms(self, choice: Choice) -> Choice:
@@ -156,8 +174,7 @@ class SpeedSearch:
         best = choice
         for name in self.forms:
             more = self.with_forms(best, [name])
-            is_idle = name in more.plan.substitutes and name not in self.clock.used(more.plan)
-            if more.plan is best.plan or is_idle:
+            if more.plan is best.plan or self._is_idle(name, more):
                 continue
             if self._is_faster(more, best) and self.is_accurate_enough(more, choice):
                 best = more
@@ -165,10 +182,11 @@ class SpeedSearch:
 
     def _with_fewer_substitutes(self, choice: Choice) -> Choice:
         """Drop the substitutes if they do not pay together; one or the other only where much is spent on speed."""
-        names, forms = self.clock.used(choice.plan), used_forms(choice.plan)
-        best = whole = with_substitutes(choice, names)
+        names = self.clock.used(choice.plan)
+        forms = [name for name in used_forms(choice.plan) if not self._is_idle(name, choice)]
+        best = whole = with_substitutes(replace(choice, plan=_noting(choice.plan, forms)), names)
         in_question = [name for name in names if name not in forms]
-        left_out = [{name} for name in in_question] if self.thorough else []
+        left_out = [{name} for name in in_question] if self.thorough and len(in_question) > 1 else []
         for out in ({*in_question}, *left_out):
             fewer = with_substitutes(whole, [name for name in names if name not in out])
             if fewer.plan != whole.plan and self._is_faster(fewer, best):
@@ -179,6 +197,16 @@ class SpeedSearch:
 def used_forms(plan: Plan) -> list[str]:
     """Names of the further forms that a plan has."""
     return plan.notes.get("forms", "").split()
+
+
+def _noting(plan: Plan, forms: Sequence[str]) -> Plan:
+    """The plan with its further forms in its notes."""
+    others = {key: note for key, note in plan.notes.items() if key != "forms"}
+    return replace(plan, notes=others | ({"forms": " ".join(forms)} if forms else {}))
+
+
+def _but_for_substitutes(plan: Plan) -> Plan:
+    return replace(_noting(plan, ()), substitutes=())
 
 
 def with_substitutes(choice: Choice, names: Collection[str]) -> Choice:

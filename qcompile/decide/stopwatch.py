@@ -14,6 +14,9 @@ from qcompile.pipeline import Trace
 from qcompile.plan import Plan
 from qcompile.runtime import Feed, Runs, Runtime, node_times, profile, speed_ratios
 
+CLEAR = 1.1
+"""By how much one choice has to beat another in each of three rounds for it to be clear which is faster."""
+
 
 @dataclass(frozen=True)
 class Stopwatch:
@@ -31,21 +34,26 @@ class Stopwatch:
     """A session of such a model that takes and gives what the float model does."""
     built: list[tuple[Plan, ir.Model, Trace]] = field(default_factory=list)
     """What was built already."""
-    priced: dict[int, Prices] = field(default_factory=dict)
+    priced: list[tuple[Plan, Prices]] = field(default_factory=list)
 
     def speeds(self, choices: Sequence[Choice], rounds: int) -> list[float]:
         """Latency of the float model over that of each choice, measured in turns."""
-        return self._ratios(self.original, choices, rounds)
+        sessions = [self._session(choice) for choice in choices]
+        return speed_ratios(self.original, sessions, self.feed, threads=self.runtime.threads, rounds=rounds)
 
     def gain(self, choice: Choice, other: Choice, rounds: int) -> float:
-        """Latency of another choice over that of one, measured in turns."""
-        return self._ratios(self._session(other), [choice], rounds)[0]
+        """Latency of another choice over that of one, measured in turns, of fewer rounds where it is clear."""
+        one, reference, threads = self._session(choice), self._session(other), self.runtime.threads
+        return speed_ratios(reference, [one], self.feed, threads=threads, rounds=rounds, clear=CLEAR)[0]
 
     def prices(self, choice: Choice) -> Prices:
         """What its units cost in both forms, by profiles of the whole net in both, made once."""
-        if id(choice.plan) not in self.priced:
-            self.priced[id(choice.plan)] = self._priced(choice)
-        return self.priced[id(choice.plan)]
+        for plan, prices in self.priced:
+            if plan == choice.plan:
+                return prices
+        prices = self._priced(choice)
+        self.priced.append((choice.plan, prices))
+        return prices
 
     def _priced(self, choice: Choice) -> Prices:
         floating = node_times(self.model, self.feed, runtime=self.runtime)
@@ -64,10 +72,6 @@ class Stopwatch:
     def file_bytes(self, plan: Plan) -> int:
         """Bytes of the file that the plan becomes, with its weights beside it."""
         return saved_size(self._built(plan)[0], external=True)
-
-    def _ratios(self, reference: Runs, choices: Sequence[Choice], rounds: int) -> list[float]:
-        sessions = [self._session(choice) for choice in choices]
-        return speed_ratios(reference, sessions, self.feed, threads=self.runtime.threads, rounds=rounds)
 
     def _session(self, choice: Choice) -> Runs:
         return self.load(self._built(choice.plan)[0])

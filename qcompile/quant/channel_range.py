@@ -11,6 +11,9 @@ import numpy.typing as npt
 
 Channels = npt.NDArray[np.float64]
 
+_SMALL, _LARGE = 1e-12, 1e12
+"""Magnitudes between which float32 holds squares and their sums."""
+
 
 @dataclass(frozen=True)
 class ChannelRange:
@@ -21,7 +24,7 @@ class ChannelRange:
     """float64, shape (C,), as `high` and `squares`; None where nothing was seen."""
     high: Channels | None = None
     squares: Channels | None = None
-    """Those of one sample are summed in float32."""
+    """Those of one sample are summed in float32 where it holds them."""
     count: int = 0
     """Elements of each channel."""
 
@@ -33,6 +36,8 @@ class ChannelRange:
         others = tuple(i for i in range(array.ndim) if i != axis)
         low, high = array.min(axis=others).astype(np.float64), array.max(axis=others).astype(np.float64)
         blocks = array.reshape(math.prod(array.shape[:axis]), array.shape[axis], -1)
+        if not _SMALL < max(-low.min(), high.max()) < _LARGE:
+            blocks = blocks.astype(np.float64)
         squares = np.einsum("bci,bci->c", blocks, blocks).astype(np.float64)
         count = self.count + array.size // array.shape[axis]
         if self.low is None or self.high is None or self.squares is None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Sequence
 from statistics import median
 
 from qcompile.runtime.clock import clock
@@ -11,8 +12,8 @@ from qcompile.runtime.session import Feed, Runs
 _BURST = 0.01
 """Seconds of one burst: long against the clock, short against the drift of the machine."""
 
-_FEWEST, _CLEAR = 3, 1.1
-"""In how many rounds, all of them so far, one session has to beat another by how much to be clearly faster."""
+_FEWEST = 3
+"""Rounds after which a race may be over."""
 
 
 def speed_ratio(a: Runs, b: Runs, feed: Feed, *, threads: int = 1, rounds: int = 7) -> float:
@@ -21,13 +22,19 @@ def speed_ratio(a: Runs, b: Runs, feed: Feed, *, threads: int = 1, rounds: int =
 
 
 def speed_ratios(
-    reference: Runs, others: Sequence[Runs], feed: Feed, *, threads: int = 1, rounds: int = 7
+    reference: Runs,
+    others: Sequence[Runs],
+    feed: Feed,
+    *,
+    threads: int = 1,
+    rounds: int = 7,
+    clear: float = math.inf,
 ) -> list[float]:
     """Latency of the reference over that of each other session: above 1 where the other is faster.
 
     Median over interleaved rounds of the ratio of the quietest of three bursts; every turn begins with runs that are
-    not counted, since the session before has the caches. Who is clearly behind the fastest takes no part in later
-    rounds, and there are none once nobody else is left and the reference is clearly ahead or behind.
+    not counted, since the session before has the caches. Three rounds are enough if in each of them every ratio is
+    above `clear`, or below its reciprocal: that is for who only asks which is faster.
     """
     now = clock(threads)
 
@@ -52,26 +59,15 @@ def speed_ratios(
         return min(burst(sessions[number], times[number]) for _ in range(turns))
 
     ratios: list[list[float]] = [[] for _ in others]
-    left: Sequence[int] = range(len(others))
-    for _ in range(rounds):
-        left = undecided(ratios, left)
-        if not left:
+    for number in range(rounds):
+        if number >= _FEWEST and all(is_settled(found, clear) for found in ratios):
             break
         latency = quietest(0)
-        for number in left:
-            ratios[number].append(latency / quietest(number + 1))
+        for at, found in enumerate(ratios, 1):
+            found.append(latency / quietest(at))
     return [median(found) for found in ratios]
 
 
-def undecided(ratios: Sequence[Sequence[float]], left: Sequence[int]) -> Sequence[int]:
-    """Of those that are left the ones that may yet be the fastest; none where that is clear."""
-    if not left or len(ratios[left[0]]) < _FEWEST:
-        return left
-    first = max(left, key=lambda number: median(ratios[number]))
-    near = [n for n in left if not _is_clear(a / b for a, b in zip(ratios[first], ratios[n], strict=True))]
-    is_alone = len(near) == 1 and (_is_clear(ratios[first]) or _is_clear(1 / ratio for ratio in ratios[first]))
-    return [] if is_alone else near
-
-
-def _is_clear(ratios: Iterable[float]) -> bool:
-    return min(ratios) > _CLEAR
+def is_settled(ratios: Sequence[float], clear: float) -> bool:
+    """Whether all ratios are clearly above 1, or all clearly below."""
+    return min(ratios) > clear or max(ratios) < 1 / clear

@@ -29,7 +29,7 @@ WORST = 8
 """How many gates are looked for, if nothing else is asked for."""
 
 ENOUGH = 300.0
-"""Errors of an output from which on further feeds hardly change their mean square (7 %). Where few are much larger
+"""Errors of an output from which on further feeds hardly change their mean square (6 %). Where few are much larger
 than all others only these count."""
 
 
@@ -73,7 +73,7 @@ def sensitivity(
     `canonical` is the float model that the plan names, once its migrations are carried out. `parts` says which outputs
     are judged in parts.
 
-    Runs each feed at most `runs` times (never fewer than four); stops early once the `worst` gates are known. Memory
+    Runs each feed at most `runs` times (never fewer than five); stops early once the `worst` gates are known. Memory
     holds one output of each feed beside one run. None where nothing is gated or no output is a float tensor.
 
     Raises ModelError where the runtime refuses the model or a feed.
@@ -82,7 +82,7 @@ def sensitivity(
     meter = _Meter(gated, Parted(Session(gated.model, runtime), parts or {}), feeds)
     if not gated.gates or meter.output is None:
         return None
-    groups, shares = _taken_apart(len(gated.gates), meter.power, max(1, runs - 3), worst), []
+    groups, shares = _taken_apart(len(gated.gates), meter.power, max(1, runs - 4), worst), []
     total = meter.total or math.inf
     for power, start, stop in groups:
         if stop - start == 1:
@@ -131,16 +131,15 @@ class _Meter:
         self._switches, self._count, self._feeds = gated.switches, len(gated.gates), feeds
         self.output, self.sqnr_db = self._lowest()
         if self.output is not None:
-            self._kept = self._sufficient(self._session.outputs.index(self.output))
-            self.total = self.power(0, self._count)
+            self._kept, self.total = self._sufficient(self._session.outputs.index(self.output))
 
     def power(self, start: int, stop: int) -> float:
         """Sum of squared errors with these gates open."""
         index = self._session.outputs.index(self.output or "")
         return sum(_powers(wanted, self._run(feed, start, stop)[index])[1] for feed, wanted in self._kept)
 
-    def _sufficient(self, index: int) -> list[tuple[Feed, np.ndarray]]:
-        """As many feeds as are needed, with what they give in float."""
+    def _sufficient(self, index: int) -> tuple[list[tuple[Feed, np.ndarray]], float]:
+        """As many feeds as are needed, with what they give in float; and the noise power with all gates open."""
         kept: list[tuple[Feed, np.ndarray]] = []
         second = fourth = 0.0
         for feed in self._feeds:
@@ -150,7 +149,7 @@ class _Meter:
             second, fourth = second + float(squares.sum()), fourth + float((squares**2).sum())
             if second**2 >= ENOUGH * fourth > 0:
                 break
-        return kept
+        return kept, second
 
     def _lowest(self) -> tuple[str | None, float]:
         """The float output with the lowest SQNR if all gates are open, and that SQNR."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from types import SimpleNamespace
 from typing import ClassVar
@@ -11,7 +12,7 @@ import onnx
 import pytest
 
 from qcompile.runtime import Feed, Session, host, node_times, profile, speed_ratios
-from qcompile.runtime.timing import undecided
+from qcompile.runtime.timing import is_settled
 
 MODEL = onnx.parser.parse_model(
     """<ir_version: 10, opset_import: ["": 21]> g (float[4, 64] x) => (float[4, 64] y) {
@@ -28,19 +29,11 @@ def test_one_ratio_for_each_other_session() -> None:
 
 
 @pytest.mark.parametrize(
-    ("ratios", "left"),
-    [
-        ([[2.0, 2.1], [1.0, 1.0]], [0, 1]),
-        ([[2.0, 2.1, 2.0], [1.0, 1.1, 1.0]], []),
-        ([[2.0, 2.1, 2.0], [1.9, 2.0, 2.1], [1.0, 1.1, 1.0]], [0, 1]),
-        ([[2.0, 1.0, 2.0], [1.0, 1.0, 1.0]], [0, 1]),
-        ([[1.0, 1.1, 1.0], [0.5, 0.5, 0.5]], [0]),
-        ([[0.5, 0.6, 0.5], [0.2, 0.2, 0.2]], []),
-    ],
-    ids=["too few rounds", "clear", "two are near", "not in every round", "near the reference", "clearly behind it"],
+    ("ratios", "settled"), [([2.0, 1.2, 1.3], True), ([2.0, 1.05, 1.3], False), ([0.5, 0.8], True), ([0.5, 2.0], False)]
 )
-def test_who_is_timed_once_more(ratios: list[list[float]], left: list[int]) -> None:
-    assert list(undecided(ratios, range(len(ratios)))) == left
+def test_when_a_race_is_settled(ratios: list[float], settled: bool) -> None:
+    assert is_settled(ratios, 1.1) == settled
+    assert not is_settled(ratios, math.inf)
 
 
 def test_nodes_are_found_under_their_own_names() -> None:

@@ -1,0 +1,73 @@
+"""Where integers may go: by the target, the recipe, what is excluded, and a table where the clock will not decide."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import onnx_ir as ir
+
+from qcompile.api.request import Request
+from qcompile.decide import (
+    NO_OVERRIDES,
+    Overrides,
+    Placement,
+    apply_recipe,
+    cheaper_in_float,
+    kept_for_speed,
+    place,
+)
+from qcompile.errors import RecipeError
+from qcompile.plan import Reason
+from qcompile.runtime import Feed
+
+
+@dataclass(frozen=True)
+class Placing:
+    """Places the integers of one canonical model."""
+
+    model: ir.Model
+    request: Request
+    feed: Feed
+
+    def with_floats(self, kept_float: Mapping[str, Reason]) -> Placement:
+        """Where integers go if these nodes stay float; without real data, some products find their ranges at run time.
+
+        Not with 8-bit inputs, which leave nothing to be found at run time, nor in QDQ form, whose runtimes fuse none.
+        """
+        request = self.request
+        quantized, format_ = request.io_type == "quantized", request.emitted_format()
+        dynamic = request.calibration == "synthetic" and not quantized and format_ == "qoperator"
+        return place(
+            self.model,
+            request.target,
+            request.exclude,
+            kept_float,
+            overrides=self._overrides,
+            dynamic=dynamic,
+            quantized_outputs=quantized,
+            format_=format_,
+        )
+
+    def first(self) -> Placement:
+        """Where integers go if nothing speaks against them. Raises RecipeError where the recipe cannot be met."""
+        placement = self.with_floats({})
+        if broken := self._overrides.broken(placement.nodes):
+            raise RecipeError(broken)
+        return placement
+
+    def cheaper_in_float(self, kept_float: Mapping[str, Reason]) -> dict[str, Reason]:
+        """What the target's table wants in float besides, where the clock will not decide."""
+        request, table = self.request, self.request.target.prices
+        if request.may_time() or not request.may_choose_float() or table is None:
+            return {}
+        placement = self.with_floats(kept_float)
+        names = cheaper_in_float(self.model, placement, table, self.feed, request.runtime)
+        return kept_for_speed(placement, names, f"by the table of target {request.target.name}, not timed")
+
+    @cached_property
+    def _overrides(self) -> Overrides:
+        """What the recipe says of the model's nodes."""
+        recipe = self.request.recipe
+        return apply_recipe(recipe, self.model, self.request.target) if recipe is not None else NO_OVERRIDES
