@@ -19,7 +19,16 @@ from qcompile.api.results import CompileResult
 from qcompile.api.runnable import runnable_form
 from qcompile.api.source import OpenedSource, open_source
 from qcompile.api.whereabouts import TUNED_FOR, where_it_runs
-from qcompile.calibrate import Progress, carry, input_specs, open_feeds, split_feeds, stateless_specs, synthetic_feeds
+from qcompile.calibrate import (
+    Progress,
+    carry,
+    input_specs,
+    open_feeds,
+    split_feeds,
+    stateless_specs,
+    synthetic_feeds,
+    unknown_inputs,
+)
 from qcompile.decide import Sensing
 from qcompile.errors import TargetError
 from qcompile.ir import Source, has_external_data, lowest_runtime, quantized_form, saved_size, weight_bytes
@@ -150,6 +159,7 @@ def compile(
         feeds: Sequence[Feed] = open_feeds(calib, needed, preprocess=preprocess, max_samples=spread)[:max_samples]
     else:
         feeds = synthetic_feeds(runnable, specs, SYNTHETIC_SAMPLES, seed, input_shapes, runtime)
+        request = replace(request, unknown_inputs=unknown_inputs(runnable, specs))
     if sequence:
         feeds = carry(feeds, specs, sequence, Session(runnable, runtime))
 

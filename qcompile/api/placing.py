@@ -32,7 +32,18 @@ class Placing:
     feed: Feed
 
     def with_floats(self, kept_float: Mapping[str, Reason]) -> Placement:
-        """Where integers go if these nodes stay float; without real data, some products find their ranges at run time.
+        """Where integers go if these nodes stay float.
+
+        What reads an input that may be of any size does so in codes as long as there are integers behind it: they bound
+        what enters, and all the other ranges rest on that.
+        """
+        placement = self._placed(kept_float)
+        if not placement.units or self._bounding.isdisjoint(kept_float):
+            return placement
+        return self._placed({name: reason for name, reason in kept_float.items() if name not in self._bounding})
+
+    def _placed(self, kept_float: Mapping[str, Reason]) -> Placement:
+        """Without real data, some products find their ranges at run time.
 
         Not with 8-bit inputs, which leave nothing to be found at run time, nor in QDQ form, whose runtimes fuse none.
         """
@@ -52,10 +63,9 @@ class Placing:
 
     def first(self) -> Placement:
         """Where integers go if nothing speaks against them. Raises RecipeError where the recipe cannot be met."""
-        placement = self.with_floats({})
-        if broken := self._overrides.broken(placement.nodes):
+        if broken := self._overrides.broken(self._first.nodes):
             raise RecipeError(broken)
-        return placement
+        return self._first
 
     def cheaper_in_float(self, kept_float: Mapping[str, Reason]) -> dict[str, Reason]:
         """What the target's table wants in float besides, where the clock will not decide."""
@@ -65,6 +75,17 @@ class Placing:
         placement = self.with_floats(kept_float)
         names = cheaper_in_float(self.model, placement, table, self.feed, request.runtime)
         return kept_for_speed(placement, names, f"by the table of target {request.target.name}, not timed")
+
+    @cached_property
+    def _first(self) -> Placement:
+        return self._placed({})
+
+    @cached_property
+    def _bounding(self) -> frozenset[str]:
+        """Units that read inputs of which nothing is known."""
+        unknown, groups = self.request.unknown_inputs, self._first.groups
+        read = ((unit.node.name or "", value.name or "") for unit in self._first.units for value in unit.activations)
+        return frozenset(name for name, value in read if groups.get(value) in unknown)
 
     @cached_property
     def _overrides(self) -> Overrides:

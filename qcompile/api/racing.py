@@ -82,7 +82,7 @@ class Racing:
                 self.sqnr_db(choice.plan),
                 speed,
                 sum(decision.is_integer for decision in choice.plan.nodes.values()),
-                tuple(choice.kept_float),
+                tuple(name for name in choice.kept_float if not choice.plan.is_integer(name)),
             )
             for choice, speed in zip(choices, speeds, strict=True)
         )

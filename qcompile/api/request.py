@@ -40,6 +40,8 @@ class Request:
     """SQNR of the lowest output that is asked for, in dB; None: the default aim, which speed is weighed against."""
     cache: bool = True
     """Whether what the clock decided is kept on disk, and what it decided before is believed."""
+    unknown_inputs: frozenset[str] = frozenset()
+    """Inputs whose values had to be made up with nothing to go by."""
 
     def __post_init__(self) -> None:
         """Raises QCompileError in one line for what cannot be meant."""

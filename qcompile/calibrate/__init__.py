@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from qcompile.calibrate.implied import unknown_inputs
 from qcompile.calibrate.moments import LayerInput, second_moments
 from qcompile.calibrate.observers import find_observer, observer_names
 from qcompile.calibrate.runner import Observations, Progress, observe
@@ -29,4 +30,5 @@ __all__ = [
     "split_feeds",
     "stateless_specs",
     "synthetic_feeds",
+    "unknown_inputs",
 ]

@@ -62,6 +62,17 @@ def implied_values(model: ir.Model, specs: Sequence[InputSpec]) -> dict[str, Imp
     return found | {name: State() for name in _returned(model, specs) if found[name] == Free()}
 
 
+def unknown_inputs(model: ir.Model, specs: Sequence[InputSpec]) -> frozenset[str]:
+    """Names of the inputs of floats whose size no node tells."""
+    sizeless = (name for name, implied in implied_values(model, specs).items() if _is_of_any_size(implied))
+    floats = {spec.name for spec in specs if spec.dtype.kind == "f"}
+    return frozenset(floats.intersection(sizeless))
+
+
+def _is_of_any_size(implied: Implied) -> bool:
+    return isinstance(implied, Free) or (isinstance(implied, Picture) and implied.span is None)
+
+
 def _integer(uses: list[Use]) -> Implied:
     if tables := [rows for use in uses if (rows := _rows(use)) is not None]:
         return Tokens(min(tables))

@@ -8,7 +8,7 @@ import numpy as np
 import onnx_ir as ir
 import pytest
 
-from qcompile.calibrate.implied import Filled, Free, Implied, State, Tokens, implied_values
+from qcompile.calibrate.implied import Filled, Free, Implied, State, Tokens, implied_values, unknown_inputs
 from qcompile.calibrate.picture_inputs import Picture
 from qcompile.calibrate.sources import input_specs
 from qcompile.calibrate.waveform_inputs import Waveform
@@ -225,3 +225,20 @@ def test_values_are_followed_into_loops_and_functions() -> None:
     )
     found = implied_values(model, input_specs(model))
     assert found["trips"] == Filled(1)
+
+
+def test_inputs_that_may_be_of_any_size() -> None:
+    model = ir.from_onnx_text(
+        """<ir_version: 10, opset_import: ["": 21]>
+        g (float[1,1,8,8] told, float[1,1,8,8] untold, float[1,64] free, int64[4] ids)
+          => (float[1,2,8,8] u, float[1,2,8,8] v, float[1,128] w, float[4,1,1,1] z) {
+            halves = Constant <value = float {127.5}> ()
+            middle = Sub(told, halves)
+            u = Conv <pads = [0, 0, 0, 0]> (middle, kernel)
+            v = Conv <pads = [0, 0, 0, 0]> (untold, kernel)
+            w = Concat <axis = 1> (free, free)
+            z = Gather(kernel, ids)
+        }""",
+        initializers=[ir.tensor(np.ones((2, 1, 1, 1), np.float32), name="kernel")],
+    )
+    assert unknown_inputs(model, input_specs(model)) == {"untold", "free"}
