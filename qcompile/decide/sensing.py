@@ -17,8 +17,9 @@ from qcompile.plan import Plan, Reason
 from qcompile.runtime import Runtime, profile
 from qcompile.verify import Culprit, Parts, Sensitivity, culprits, float_nodes, multiply_adds, sensitivity
 
-SAMPLES = 2
-"""Held-back samples that quantizations are measured on."""
+PLACES = (0.0, 0.5, 0.25, 0.75)
+"""Where among the held-back samples those lie that quantizations are measured on, in the order in which they are taken
+as long as more are needed."""
 
 FEWEST = 8
 """Held-back samples from which on they can tell that tails do not matter: of fewer, none may have any."""
@@ -102,7 +103,7 @@ class Sensing:
         migrated = replace(plan, roundings={}, bias_shifts={})
         model, _ = self.repairs.run(self.model.clone(), replace(self.context, plan=migrated))
         held = list(self.held_back)
-        feeds = [held[at] for at in sorted({len(held) * n // SAMPLES for n in range(SAMPLES)})]
+        feeds = [held[at] for at in dict.fromkeys(int(len(held) * place) for place in PLACES)]
         found = sensitivity(model, plan, self.context.target, feeds, self.runtime, parts=self.parts)
         self.latest[:] = [(quantized, model, found)]
         return model, found

@@ -28,9 +28,9 @@ RUNS = 64
 WORST = 8
 """How many gates are looked for, if nothing else is asked for."""
 
-ENOUGH = 300.0
-"""Errors of an output from which on further feeds hardly change their mean square (6 %). Where few are much larger
-than all others only these count."""
+FEWEST, ENOUGH = 2, 100.0
+"""Feeds that are run at least, and errors of an output from which on further feeds change their mean square by a tenth
+at most. Where few errors are much larger than all others, as behind a Softmax, only these count."""
 
 
 @dataclass(frozen=True)
@@ -147,7 +147,7 @@ class _Meter:
             kept.append((feed, wanted))
             squares = _errors(wanted, self._run(feed, 0, self._count)[index]) ** 2
             second, fourth = second + float(squares.sum()), fourth + float((squares**2).sum())
-            if second**2 >= ENOUGH * fourth > 0:
+            if len(kept) >= FEWEST and second**2 >= ENOUGH * fourth > 0:
                 break
         return kept, second
 
