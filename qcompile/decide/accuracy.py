@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from qcompile.decide.drafting import Drafter, Method, Step
 from qcompile.decide.narrowing import HALF, MOST_OF_IT, QUARTER, WORTH_CUTTING_DB
 from qcompile.decide.placement import Placement
-from qcompile.decide.relaxation import AIM_DB, WORTH_DB, relaxations
+from qcompile.decide.relaxation import AIM_DB, NEEDED_DB, WORTH_DB, relaxations
 from qcompile.plan import Code, Plan, Reason
 
 GAIN_DB = 0.3
@@ -21,8 +21,7 @@ DOUBLING_DB = 10.0
 """What giving nodes back must gain for each doubling of the time: nine tenths of the noise."""
 
 HOPE = 0.35
-"""Share of the error that nodes must hold by themselves to be tried in float: half of it has to go, and errors that
-cancel or hide each other make sums of single shares wrong by a third."""
+"""Share of the error that nodes must hold by themselves to be tried in float: a third of it has to go at least."""
 
 UNSEEN = 0.03
 """Slowdown that the clock can hardly tell from noise: so much is given for half the noise where the aim is met."""
@@ -31,9 +30,14 @@ UNSEEN = 0.03
 def affordable(before_db: float, after_db: float) -> float:
     """The slowdown, as a share of a run, that may be paid for a gain in SQNR."""
     gain_db = min(after_db, CEILING_DB) - before_db
-    if gain_db < WORTH_DB:
+    if gain_db < least_gain(before_db):
         return 0.0
     return gain_db / WORTH_DB * UNSEEN if before_db >= AIM_DB else gain_db / DOUBLING_DB
+
+
+def least_gain(before_db: float) -> float:
+    """What giving nodes back must gain at least, in dB."""
+    return WORTH_DB if before_db >= AIM_DB else NEEDED_DB
 
 
 Measure = Callable[[Plan], float]
@@ -151,7 +155,7 @@ class AccuracySearch:
                     continue
                 kept = {**base.kept_float, **more}
                 found = self._best(None, [base.method], self.place(kept), kept)
-                gains = found.sqnr_db >= best.sqnr_db + WORTH_DB
+                gains = found.sqnr_db >= best.sqnr_db + least_gain(best.sqnr_db)
                 if gains and slower <= affordable(base.sqnr_db, found.sqnr_db):
                     best = found
         return best

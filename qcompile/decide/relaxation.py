@@ -15,8 +15,8 @@ AIM_DB = 28.0
 TRIALS = (1, 2, 4)
 """How many nodes are given back together, in turn: two bad inputs hide each other when only one is mended."""
 
-WORTH_DB = 3.0
-"""What giving nodes back must gain: half the noise power. Less is not worth their speed."""
+WORTH_DB, NEEDED_DB = 3.0, 2.0
+"""What giving nodes back must gain: half the noise power, or a third below the aim. Less is not worth their speed."""
 
 
 def relaxations(placement: Placement, plan: Plan, seen: Observations) -> list[dict[str, Reason]]:

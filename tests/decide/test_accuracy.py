@@ -79,9 +79,10 @@ def test_below_the_aim_the_node_with_the_worst_input_is_given_back(model: Model)
     assert list(choice.kept_float) == ["conv2"]
 
 
-def test_what_is_given_back_must_be_worth_it(model: Model) -> None:
-    choice, _ = searched(model, lambda plan: 20.0 + 2 * (not plan.is_integer("conv2")))
-    assert not choice.kept_float
+@pytest.mark.parametrize(("gain_db", "kept"), [(1.9, set()), (2.1, {"conv2"})])
+def test_what_is_given_back_must_be_worth_it(gain_db: float, kept: set[str], model: Model) -> None:
+    choice, _ = searched(model, lambda plan: 20.0 + gain_db * (not plan.is_integer("conv2")))
+    assert choice.kept_float.keys() == kept
 
 
 @pytest.mark.parametrize(("share", "kept_float"), [(0.6, ["conv2"]), (0.2, [])])
