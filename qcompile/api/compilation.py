@@ -159,7 +159,8 @@ def compile(
         feeds: Sequence[Feed] = open_feeds(calib, needed, preprocess=preprocess, max_samples=spread)[:max_samples]
     else:
         feeds = synthetic_feeds(runnable, specs, SYNTHETIC_SAMPLES, seed, input_shapes, runtime)
-        request = replace(request, unknown_inputs=unknown_inputs(runnable, specs))
+        unknown = unknown_inputs(runnable, specs).difference((sequence or {}).values())
+        request = replace(request, unknown_inputs=unknown)
     if sequence:
         feeds = carry(feeds, specs, sequence, Session(runnable, runtime))
 

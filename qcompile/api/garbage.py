@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import Lock
 
 import onnx_ir as ir
 
@@ -41,12 +42,25 @@ class Garbage:
             self._bytes = 0
 
 
+_ruled: list[tuple[int, int, int]] = []
+_lock = Lock()
+
+
 @contextmanager
 def rare_collections() -> Iterator[None]:
-    """The collector looks for cycles rarely meanwhile, in the whole process."""
-    before = gc.get_threshold()
-    gc.set_threshold(*RARELY)
+    """The collector looks for cycles rarely meanwhile, in the whole process; where it is off, it stays off.
+
+    Where several compiles overlap, the last one to end sets things right.
+    """
+    with _lock:
+        before = gc.get_threshold()
+        _ruled.append(_ruled[0] if _ruled else before)
+        if before[0]:
+            gc.set_threshold(*RARELY)
     try:
         yield
     finally:
-        gc.set_threshold(*before)
+        with _lock:
+            first = _ruled.pop()
+            if not _ruled:
+                gc.set_threshold(*first)

@@ -19,8 +19,10 @@ from qcompile.decide import (
     place,
 )
 from qcompile.errors import RecipeError
-from qcompile.plan import Reason
+from qcompile.plan import Code, Form, Reason
 from qcompile.runtime import Feed
+
+_GIVEN_BACK = (Code.KEPT_FOR_SPEED, Code.KEPT_FOR_ACCURACY)
 
 
 @dataclass(frozen=True)
@@ -34,13 +36,14 @@ class Placing:
     def with_floats(self, kept_float: Mapping[str, Reason]) -> Placement:
         """Where integers go if these nodes stay float.
 
-        What reads an input that may be of any size does so in codes as long as there are integers behind it: they bound
+        What reads an input that may be of any size is not given back as long as there are integers: its codes bound
         what enters, and all the other ranges rest on that.
         """
         placement = self._placed(kept_float)
-        if not placement.units or self._bounding.isdisjoint(kept_float):
+        bounding = {name for name in self._bounding & kept_float.keys() if kept_float[name].code in _GIVEN_BACK}
+        if not placement.units or not bounding:
             return placement
-        return self._placed({name: reason for name, reason in kept_float.items() if name not in self._bounding})
+        return self._placed({name: reason for name, reason in kept_float.items() if name not in bounding})
 
     def _placed(self, kept_float: Mapping[str, Reason]) -> Placement:
         """Without real data, some products find their ranges at run time.
@@ -84,7 +87,8 @@ class Placing:
     def _bounding(self) -> frozenset[str]:
         """Units that read inputs of which nothing is known."""
         unknown, groups = self.request.unknown_inputs, self._first.groups
-        read = ((unit.node.name or "", value.name or "") for unit in self._first.units for value in unit.activations)
+        units = (unit for unit in self._first.units if unit.form is not Form.DYNAMIC)
+        read = ((unit.node.name or "", value.name or "") for unit in units for value in unit.activations)
         return frozenset(name for name, value in read if groups.get(value) in unknown)
 
     @cached_property

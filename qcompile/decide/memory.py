@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import sys
 from collections.abc import Mapping
@@ -55,8 +56,9 @@ class Memory:
         try:
             found = json.loads((self.folder / f"{key}.json").read_text(encoding="utf-8"))
             names = [*found["floats"], *found["substitutes"], *found["forms"]]
-            numbers = [found["speed"], found["given_up"] or 1.0]
-            return found if min(numbers) > 0 and all(isinstance(name, str) for name in names) else None
+            numbers = [found["speed"], *([] if found["given_up"] is None else [found["given_up"]])]
+            is_ours = all(isinstance(name, str) for name in names) and all(0 < number < math.inf for number in numbers)
+            return found if is_ours else None
         except (OSError, ValueError, KeyError, TypeError):  # not there, or not ours: then it is searched again
             return None
 
@@ -92,8 +94,9 @@ def fingerprint(model: ir.Model, choice: Choice, feed: Feed, runtime: Runtime, s
     """
     forms = {name: str(decision.form) for name, decision in sorted(choice.plan.nodes.items())}
     shapes = {name: (str(getattr(x, "dtype", "")), getattr(x, "shape", ())) for name, x in sorted(feed.items())}
+    ranges = choice.plan.notes.get("calibration", "")  # without data, not everything may be given back
     machine = (runtime.threads, str(host()), version())
     tried = (list(search.forms), search.thorough, _RULES)
-    depends = (forms, shapes, choice.plan.substitutes, choice.plan.segments, machine, tried)
+    depends = (forms, shapes, ranges, choice.plan.substitutes, choice.plan.segments, machine, tried)
     structure: bytes = to_proto(without_weights(model)).SerializeToString(deterministic=True)
     return hashlib.sha256(structure + json.dumps(depends, default=str).encode()).hexdigest()

@@ -93,16 +93,16 @@ class SpeedSearch:
 
     def or_floats(self, best: Choice, choice: Choice) -> Timed:
         """The best form of a choice if it is faster than the float model and than the choice wholly in float."""
-        floats = self._wholly_in_float(choice, used_forms(best.plan))
+        forms = self._forms_for_floats(choice, used_forms(best.plan))
+        floats = self._wholly_in_float(choice, forms)
         speed, in_float = self.clock.speeds([best, floats], ROUNDS)
         if speed >= max(1.0, in_float * max(MARGIN, 1 + self._price_of_exactness(choice, floats))):
             return Timed(best, speed)
-        return self._given_up(choice, used_forms(floats.plan), in_float, speed)
+        return self._given_up(choice, forms, in_float, speed)
 
     def all_float(self, choice: Choice, forms: Collection[str], on_integers: float) -> Timed:
-        """The choice wholly in float, where it is known how fast integers were."""
-        floats = self._wholly_in_float(choice, forms)
-        (in_float,) = self.clock.speeds([floats], ROUNDS)
+        """The choice wholly in float, in these forms, where it is known how fast integers were."""
+        (in_float,) = self.clock.speeds([self._wholly_in_float(choice, forms)], ROUNDS)
         return self._given_up(choice, forms, in_float, on_integers)
 
     def _given_up(self, choice: Choice, forms: Collection[str], in_float: float, on_integers: float) -> Timed:
@@ -110,15 +110,19 @@ class SpeedSearch:
         return Timed(self._wholly_in_float(choice, forms, why), in_float, on_integers)
 
     def _wholly_in_float(self, choice: Choice, forms: Collection[str], why: str = "") -> Choice:
-        """The choice without integers, with those of the forms that need none and find something to do."""
+        """The choice without integers, in these forms."""
         kept = kept_for_speed(choice.placement, choice.placement.unit_names, why)
-        floats = with_substitutes(self.redraft(choice, kept), ())
+        return self.with_forms(with_substitutes(self.redraft(choice, kept), ()), forms)
+
+    def _forms_for_floats(self, choice: Choice, forms: Collection[str]) -> list[str]:
+        """Those of the forms that need no integers and find something to do where there are none."""
+        found: list[str] = []
         for name in forms:
-            more = self.with_forms(floats, [name])
+            more = self._wholly_in_float(choice, [*found, name])
             needs_none = not any(decision.is_integer for decision in more.plan.nodes.values())
             if needs_none and not self._is_idle(name, more):
-                floats = more
-        return floats
+                found.append(name)
+        return found
 
     def _is_idle(self, form: str, choice: Choice) -> bool:
         """Whether a form of a choice is a substitute that finds nothing to do."""

@@ -36,7 +36,8 @@ class ChannelRange:
         others = tuple(i for i in range(array.ndim) if i != axis)
         low, high = array.min(axis=others).astype(np.float64), array.max(axis=others).astype(np.float64)
         blocks = array.reshape(math.prod(array.shape[:axis]), array.shape[axis], -1)
-        if not _SMALL < max(-low.min(), high.max()) < _LARGE:
+        largest = np.maximum(-low, high)
+        if not np.all((largest == 0) | ((largest > _SMALL) & (largest < _LARGE))):
             blocks = blocks.astype(np.float64)
         squares = np.einsum("bci,bci->c", blocks, blocks).astype(np.float64)
         count = self.count + array.size // array.shape[axis]

@@ -73,8 +73,9 @@ def sensitivity(
     `canonical` is the float model that the plan names, once its migrations are carried out. `parts` says which outputs
     are judged in parts.
 
-    Runs each feed at most `runs` times (never fewer than five); stops early once the `worst` gates are known. Memory
-    holds one output of each feed beside one run. None where nothing is gated or no output is a float tensor.
+    Runs each feed at most `runs` times (or five), and twice where others tell enough; stops early once the `worst`
+    gates are known. Memory holds one output of each feed beside one run. None where nothing is gated or no output is a
+    float tensor.
 
     Raises ModelError where the runtime refuses the model or a feed.
     """

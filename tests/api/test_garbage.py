@@ -26,8 +26,23 @@ def test_a_collection_as_soon_as_much_may_hang_on_dead_graphs(monkeypatch: pytes
         dead.add(model)
 
 
-def test_the_collector_is_as_it_was_afterwards() -> None:
+def test_the_collector_is_as_it_was_once_all_compiles_have_ended() -> None:
     before = gc.get_threshold()
-    with rare_collections():
-        assert gc.get_threshold()[0] > before[0]
+    first, second = rare_collections(), rare_collections()
+    first.__enter__()
+    second.__enter__()
+    assert gc.get_threshold()[0] > before[0]
+    first.__exit__(None, None, None)
+    assert gc.get_threshold()[0] > before[0]
+    second.__exit__(None, None, None)
     assert gc.get_threshold() == before
+
+
+def test_a_collector_that_is_off_stays_off() -> None:
+    before = gc.get_threshold()
+    gc.set_threshold(0)
+    try:
+        with rare_collections():
+            assert gc.get_threshold()[0] == 0
+    finally:
+        gc.set_threshold(*before)

@@ -9,6 +9,7 @@ import onnx
 import onnx_ir as ir
 import pytest
 
+import qcompile
 from qcompile.api.placing import Placing
 from qcompile.api.request import Request
 from qcompile.pipeline import Pipeline
@@ -43,3 +44,20 @@ def test_codes_bound_an_input_that_may_be_of_any_size(
     placing = Placing(model, request, {"x": np.zeros((1, 4, 8, 8), np.float32)})
     kept = dict.fromkeys(given_back, Reason(Code.KEPT_FOR_SPEED))
     assert set(placing.with_floats(kept).unit_names) == integers
+
+
+def test_what_has_no_range_stays_float_all_the_same() -> None:
+    """Of a branch that no sample took nothing was seen."""
+    ones = ", ".join(["1"] * 16)
+    model = ir.from_onnx_text(
+        f"""<ir_version: 10, opset_import: ["": 21]> g (float[1,4,8,8] x, bool c) => (float[1,4,8,8] y) {{
+          y = If (c) <
+            then_branch = t () => (float[1,4,8,8] u) <float[4,4,1,1] k = {{{ones}}}>
+              {{ a = Conv(x, k)  b = Conv(a, k)  u = Elu(b) }},
+            else_branch = e () => (float[1,4,8,8] v) <float[4,4,1,1] m = {{{ones}}}>
+              {{ d = Conv(x, m)  f = Conv(d, m)  v = Elu(f) }}
+          >
+        }}"""
+    )
+    result = qcompile.compile(model, effort="fast", format="qoperator", warn=False)
+    assert result.status == "compiled"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import sys
 import time
+from itertools import count
 from types import SimpleNamespace
 from typing import ClassVar
 
@@ -14,6 +16,7 @@ import pytest
 from qcompile.runtime import Feed, Session, host, node_times, profile, speed_ratios
 from qcompile.runtime.timing import is_settled
 
+timing = sys.modules[speed_ratios.__module__]
 MODEL = onnx.parser.parse_model(
     """<ir_version: 10, opset_import: ["": 21]> g (float[4, 64] x) => (float[4, 64] y) {
          [sigmoid] a = Sigmoid(x) [tanh] y = Tanh(a) }"""
@@ -36,6 +39,16 @@ def test_when_a_race_is_settled(ratios: list[float], settled: bool) -> None:
     assert not is_settled(ratios, math.inf)
 
 
+@pytest.mark.parametrize(("clear", "rounds"), [(math.inf, 7), (0.5, 3)])
+def test_a_settled_race_is_over(clear: float, rounds: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a clock on which every burst takes a second, and so is one run; four runs come before the rounds."""
+    ticks = count()
+    monkeypatch.setattr(timing, "clock", lambda threads: lambda: float(next(ticks)))
+    session = Counting()
+    assert speed_ratios(Instant(), [session], {}, rounds=7, clear=clear) == [1.0]
+    assert session.runs == 4 + 2 * rounds
+
+
 def test_nodes_are_found_under_their_own_names() -> None:
     times = node_times(MODEL, FEED, seconds=0.0)
     assert {name: op for name, (op, _) in times.items()} == {"sigmoid": "Sigmoid", "tanh": "Tanh"}
@@ -52,6 +65,16 @@ class Instant:
     outputs: ClassVar[list[str]] = []
 
     def run(self, feed: Feed) -> list[object]:
+        return []
+
+
+class Counting(Instant):
+    """Counts its runs."""
+
+    runs = 0
+
+    def run(self, feed: Feed) -> list[object]:
+        self.runs += 1
         return []
 
 
