@@ -155,7 +155,8 @@ class AccuracySearch:
                     continue
                 kept = {**base.kept_float, **more}
                 found = self._best(None, [base.method], self.place(kept), kept)
-                gains = found.sqnr_db >= best.sqnr_db + least_gain(best.sqnr_db)
+                needed = least_gain(best.sqnr_db) if self.slowdown is not None else WORTH_DB  # at an unknown price
+                gains = found.sqnr_db >= best.sqnr_db + needed
                 if gains and slower <= affordable(base.sqnr_db, found.sqnr_db):
                     best = found
         return best

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Collection, Mapping, Set
 from dataclasses import replace
 
 import numpy as np
@@ -34,6 +34,7 @@ def searched(
     *repairs: Step,
     budget_db: float | None = None,
     promise: Callable[[Choice, Set[str]], float] | None = None,
+    slowdown: Callable[[Choice, Collection[str]], float] | None = None,
 ) -> tuple[Choice, list[Plan]]:
     """What the search chooses where plans are worth what `quality` says, and what it measured."""
     built = model(TEXT)
@@ -51,7 +52,8 @@ def searched(
     def placed(kept: Mapping[str, Reason]) -> Placement:
         return place(built, CPU, (), kept)
 
-    return AccuracySearch(drafter, placed, measured, repairs, budget_db=budget_db, promise=promise).run({}), tried
+    search = AccuracySearch(drafter, placed, measured, repairs, promise=promise, slowdown=slowdown, budget_db=budget_db)
+    return search.run({}), tried
 
 
 def test_of_equals_the_simplest(model: Model) -> None:
@@ -79,9 +81,26 @@ def test_below_the_aim_the_node_with_the_worst_input_is_given_back(model: Model)
     assert list(choice.kept_float) == ["conv2"]
 
 
-@pytest.mark.parametrize(("gain_db", "kept"), [(1.9, set()), (2.1, {"conv2"})])
-def test_what_is_given_back_must_be_worth_it(gain_db: float, kept: set[str], model: Model) -> None:
-    choice, _ = searched(model, lambda plan: 20.0 + gain_db * (not plan.is_integer("conv2")))
+@pytest.mark.parametrize(
+    ("gain_db", "slower", "kept"),
+    [
+        (1.9, 0.0, set()),
+        (2.1, 0.0, {"conv2"}),
+        (2.1, 0.2, {"conv2"}),
+        (2.1, 0.3, set()),
+        (2.9, None, set()),
+        (3.0, None, {"conv2"}),
+    ],
+)
+def test_what_is_given_back_must_be_worth_it(
+    gain_db: float, slower: float | None, kept: set[str], model: Model
+) -> None:
+    """Where nobody knows the price, it must gain more."""
+    choice, _ = searched(
+        model,
+        lambda plan: 20.0 + gain_db * (not plan.is_integer("conv2")),
+        slowdown=None if slower is None else lambda choice, names: slower,
+    )
     assert choice.kept_float.keys() == kept
 
 
