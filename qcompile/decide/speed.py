@@ -70,7 +70,7 @@ class SpeedSearch:
     """The same choice with further nodes kept float."""
     sqnr_db: Callable[[Plan], float]
     forms: Mapping[str, Step] = field(default_factory=dict)
-    """Further integers that may pay though they cost some accuracy, by the name that notes of a plan have for them."""
+    """Forms that only the clock can recommend, by the name that notes of a plan have for them: see `further_forms`."""
     aim_db: float = AIM_DB
     """SQNR from which on a form is accurate enough, whatever others have."""
     thorough: bool = False
@@ -187,13 +187,13 @@ class SpeedSearch:
     def _with_fewer_substitutes(self, choice: Choice) -> Choice:
         """Drop the substitutes if they do not pay together; one or the other only where much is spent on speed."""
         names = self.clock.used(choice.plan)
-        forms = [name for name in used_forms(choice.plan) if not self._is_idle(name, choice)]
+        forms = [name for name in used_forms(choice.plan) if name in names or name not in choice.plan.substitutes]
         best = whole = with_substitutes(replace(choice, plan=_noting(choice.plan, forms)), names)
         in_question = [name for name in names if name not in forms]
-        left_out = [{name} for name in in_question] if self.thorough and len(in_question) > 1 else []
-        for out in ({*in_question}, *left_out):
-            fewer = with_substitutes(whole, [name for name in names if name not in out])
-            if fewer.plan != whole.plan and self._is_faster(fewer, best):
+        alone = [{name} for name in in_question] if self.thorough and len(in_question) > 1 else []
+        for out in [{*in_question}, *alone] if in_question else []:
+            fewer = with_substitutes(whole, {*names} - out)
+            if self._is_faster(fewer, best):
                 best = fewer
         return best
 
